@@ -1,0 +1,177 @@
+"""Tokenizers: any text comes back, the merges are the ones of the written rule."""
+
+import json
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinygpt.text import BPETokenizer, ByteTokenizer, load_tokenizer
+from tinygpt.text.bpe import PIECES, learn_merges_plain, merge
+
+TEXT = (
+    "The quick brown fox doesn't jump over the lazy dogs; they're 12345 metres away.\n\n"
+    "  def f(x):\n\treturn x ** 2   # Schöne Grüße, 天地玄黃, 👩‍👩‍👧 and \x00\x7f bytes\r\n" * 20
+)
+BPE = BPETokenizer.train(TEXT, 400)
+
+
+def pieces_of(tokenizer, text):
+    return [tokenizer.decode([i]) for i in tokenizer.encode(text)]
+
+
+@pytest.mark.parametrize("tokenizer", [BPE, ByteTokenizer()])
+@given(st.text())
+@settings(max_examples=200, derandomize=True, deadline=None)
+def test_any_text_comes_back(tokenizer, text):
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == text
+    assert all(0 <= i < tokenizer.vocab_size for i in ids)
+    assert b"".join(tokenizer.token_bytes(i) for i in ids) == text.encode("utf-8")
+
+
+def test_runs_of_one_letter():
+    """T1"""
+    tokenizer = BPETokenizer.train("aaaaa", 257)
+    assert pieces_of(tokenizer, "aaaaa") == ["aa", "aa", "a"]
+    tokenizer = BPETokenizer.train("aaa aaa bc bc bc", 258)
+    assert tokenizer.merges[0] == (ord("a"), ord("a"))
+    counts = {(32, ord("b")): 3, (ord("b"), ord("c")): 3}
+    assert tokenizer.merges[1] == min(counts)
+    assert merge([1, 1, 1, 1, 1], (1, 1), 9) == [9, 9, 1]
+
+
+def test_the_merge_that_was_learned_first_comes_first():
+    """T2"""
+
+    def tokenizer(*pairs):
+        merges, names = [], {bytes([b]): b for b in range(256)}
+        for i, (a, b) in enumerate(pairs):
+            merges.append((names[a], names[b]))
+            names[a + b] = 256 + i
+        return BPETokenizer(merges)
+
+    ug_first = tokenizer((b"u", b"g"), (b"h", b"u"), (b"t", b"h"))
+    assert pieces_of(ug_first, "thug") == ["th", "ug"]
+    hu_first = tokenizer((b"h", b"u"), (b"u", b"g"), (b"t", b"h"))
+    assert pieces_of(hu_first, "thug") == ["t", "hu", "g"]
+
+
+def test_ties_go_to_the_smallest_pair_of_ids():
+    """T4"""
+    expected = [tuple(map(ord, pair)) for pair in ("cc", "dd", "aa", "bb")]
+    for _ in range(2):
+        assert BPETokenizer.train("bbbaaaddddcccc", 260).merges == expected
+
+
+@given(st.text(alphabet="ab c\n", max_size=60))
+@settings(max_examples=200, derandomize=True, deadline=None)
+def test_fast_training_learns_the_merges_of_the_plain_rule(text):
+    fast = BPETokenizer.train(text, 256 + 12).merges
+    assert fast == learn_merges_plain(Counter(PIECES.findall(text)), 12)
+
+
+def test_fast_training_on_prose():
+    assert BPE.merges == learn_merges_plain(Counter(PIECES.findall(TEXT)), 144)
+
+
+def test_no_token_reaches_over_a_cut():
+    for i in range(256, BPE.vocab_size):
+        token = BPE.token_bytes(i).decode("utf-8", errors="ignore")
+        assert " " not in token[1:] or token.isspace()
+
+
+def test_too_small_a_text_learns_fewer_merges():
+    assert BPETokenizer.train("ab", 300).vocab_size == 257
+    assert BPETokenizer.train("", 300).vocab_size == 256
+
+
+def test_bytes():
+    assert ByteTokenizer().encode("aé天") == [97, 195, 169, 229, 164, 169]
+    assert ByteTokenizer().vocab_size == 256
+
+
+def test_half_a_character_is_marked():
+    assert ByteTokenizer().decode([229, 164]) == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (lambda: BPETokenizer.train("x", 255), "vocab_size >= 256"),
+        (lambda: ByteTokenizer.train("x", 300), "256 tokens, got vocab_size=300"),
+        (lambda: BPE.decode([9999]), "id 9999 is outside the vocabulary of "),
+        (lambda: BPE.token_bytes(-1), "id -1"),
+    ],
+)
+def test_refusals(action, message):
+    with pytest.raises(ValueError, match=message):
+        action()
+
+
+# --------------------------------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize("tokenizer", [BPE, ByteTokenizer()])
+def test_saved_and_loaded(tmp_path, tokenizer):
+    tokenizer.save(tmp_path)
+    assert os.listdir(tmp_path) == ["tokenizer.json"]
+    again = load_tokenizer(tmp_path)
+    assert type(again) is type(tokenizer)
+    assert again.encode(TEXT) == tokenizer.encode(TEXT)
+    assert type(tokenizer).load(tmp_path / "tokenizer.json").vocab_size == tokenizer.vocab_size
+
+
+def test_the_file_is_hugging_faces(tmp_path):
+    """The names of the tokens are GPT-2's: a space is U+0120."""
+    BPE.save(tmp_path)
+    content = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
+    assert content["model"]["type"] == "BPE"
+    assert content["pre_tokenizer"]["type"] == content["decoder"]["type"] == "ByteLevel"
+    assert content["model"]["vocab"]["\u0120the"] == BPE.encode(" the")[0]
+
+
+def test_hugging_faces_library_reads_it(tmp_path):
+    tokenizers = pytest.importorskip("tokenizers")
+    BPE.save(tmp_path)
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    text = TEXT + " and words that were never seen: Übermut, 9876543210 !?!"
+    assert theirs.encode(text).ids == BPE.encode(text)
+    assert theirs.decode(BPE.encode(text)) == text
+
+
+def spoil(folder, change):
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content["model"])
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m["merges"].pop(),
+        lambda m: m["merges"].reverse(),
+        lambda m: m["merges"].append(["x", "not there"]),
+        lambda m: m["vocab"].pop("a"),
+        lambda m: m["vocab"].update(a=5),
+        lambda m: m.pop("vocab"),
+        lambda m: m.update(merges=[["a"]]),
+    ],
+)
+def test_altered_files_are_refused(tmp_path, change):
+    BPE.save(tmp_path)
+    spoil(tmp_path, change)
+    with pytest.raises(ValueError, match=r"tokenizer\.json is cut short or no tokenizer"):
+        load_tokenizer(tmp_path)
+
+
+def test_missing_and_cut_files_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="there is no tokenizer at"):
+        load_tokenizer(tmp_path)
+    BPE.save(tmp_path)
+    os.truncate(tmp_path / "tokenizer.json", 1000)
+    with pytest.raises(ValueError, match="cut short"):
+        load_tokenizer(tmp_path)

@@ -1,0 +1,287 @@
+"""Trainer: a step is a step however it is divided; a run leaves a whole folder behind."""
+
+import json
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from tinygpt import GPT, AdamW, GPTConfig, Trainer, TrainingArguments, clip_grad_norm
+from tinygpt.text import BPETokenizer, ByteTokenizer
+from tinygpt.training import TrainingError
+from tinygpt.training.checkpoint import (
+    draw_loss,
+    new_run_folder,
+    newest_run,
+    read_log,
+)
+
+SMALL = {"vocab_size": 11, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 8}
+rng = np.random.default_rng(0)
+X = rng.integers(0, 11, (5, 6))
+Y = rng.integers(0, 11, (5, 6))
+Y[0, :4] = Y[3] = Y[4, 1:] = -100  # unequal numbers of kept targets; row 3 has none
+IDS = rng.integers(0, 11, 300).astype(np.uint16)
+
+
+def trainer(dropout=0.0, dtype="float64", **settings):
+    model = GPT(GPTConfig(**SMALL, dropout=dropout)).to(dtype)
+    return Trainer(model, TrainingArguments(**({"max_steps": 10, "warmup_steps": 2} | settings)))
+
+
+def hand_written(model, steps, a):
+    """The loop of the README, on one batch."""
+    optimizer = AdamW(model, lr=a.learning_rate, betas=a.betas, weight_decay=a.weight_decay)
+    losses = []
+    for step in range(steps):
+        optimizer.lr = [1e-3, 2e-3, 2e-3 * 0.9 + 2e-4 * 0.1][step] if step < 2 else optimizer.lr
+        loss = model.train().loss(X, Y)
+        loss.backward()
+        clip_grad_norm(model, a.max_grad_norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return losses
+
+
+def test_a_step_is_the_hand_written_loop():
+    t = trainer(dropout=0.2)
+    twin = GPT(GPTConfig(**SMALL, dropout=0.2)).to("float64")
+    expected = hand_written(twin, 2, t.arguments)
+    assert [float(t.step(X, Y)) for _ in range(2)] == expected
+    assert np.array_equal(t.model.vector().data, twin.vector().data)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 100])
+def test_micro_batches_change_nothing(size):
+    """M2 and dropout: parts with unequal numbers of kept targets, masks by global row."""
+    whole, parts = trainer(dropout=0.3), trainer(dropout=0.3, micro_batch_size=size)
+    for _ in range(3):
+        a, b = whole.step(X, Y), parts.step(X, Y)
+        assert float(a) == pytest.approx(float(b), rel=1e-12)
+        assert float(whole.norm) == pytest.approx(float(parts.norm), rel=1e-10)
+    np.testing.assert_allclose(
+        whole.model.vector().data, parts.model.vector().data, rtol=1e-9, atol=1e-12
+    )
+
+
+def test_mean_of_means_is_not_the_mean():
+    """M2, the numbers of the report: logits X W, micro-batches of 3 rows and 1 row."""
+    from tinygpt import Tensor
+    from tinygpt.nn import cross_entropy
+
+    W = Tensor(np.array([[1.0, 0, -1], [0, 2, 0]]), requires_grad=True)
+    x, t = np.array([[1.0, 0], [0, 1], [1, 1], [2, -1]]), np.array([0, 1, 2, 2])
+    losses = []
+    for part in (slice(0, 3), slice(3, 4)):
+        loss = cross_entropy(Tensor(x[part]) @ W, t[part])
+        loss.backward(np.array(len(t[part]) / 4))
+        losses.append(loss.item())
+    assert losses == pytest.approx([1.3320543158114837, 4.035976299748193], rel=1e-12)
+    assert losses[0] * 0.75 + losses[1] * 0.25 == pytest.approx(2.0080348117956612, rel=1e-12)
+    expected = [[0.463516, 0.246362, -0.709878], [-0.149665, 0.118676, 0.030989]]
+    np.testing.assert_allclose(W.grad, expected, atol=1e-6)
+
+
+def test_the_learning_rate_follows_the_schedule():
+    t = trainer(max_steps=6)
+    seen = []
+    for _ in range(8):
+        t.step(X, Y)
+        seen.append(t.optimizer.lr)
+    assert seen[:2] == [1e-3, 2e-3]
+    assert seen[5:] == [2e-4] * 3
+    assert seen[1] > seen[2] > seen[3] > seen[4] > seen[5]
+
+
+def test_evaluation_weighs_every_token_alike():
+    t = trainer(batch_size=4)
+    ids = IDS[: 6 * 9 + 1]  # nine windows: the last batch has one
+    expected = [t.model.loss(ids[i : i + 6][None], ids[i + 1 : i + 7][None]).item() for i in
+                range(0, 54, 6)]  # fmt: skip
+    assert t.evaluate(ids) == pytest.approx(np.mean(expected), rel=1e-12)
+
+
+# ----------------------------------------------------------------------------------------- runs
+
+
+def run(tmp_path, **settings):
+    tokenizer = ByteTokenizer()
+    text = "the cat sat on the mat. " * 40
+    ids = np.array(tokenizer.encode(text), np.uint16)
+    model = GPT(GPTConfig(vocab_size=256, block_size=8, n_layer=1, n_head=2, n_embd=8))
+    arguments = TrainingArguments(
+        **(
+            {"max_steps": 12, "eval_steps": 5, "logging_steps": 3, "sample_steps": 5,
+             "save_steps": 4, "warmup_steps": 2, "batch_size": 3}
+            | settings
+        )
+    )  # fmt: skip
+    return Trainer(
+        model,
+        arguments,
+        train=ids[:800],
+        validation=ids[800:],
+        tokenizer=tokenizer,
+        folder=tmp_path,
+    )
+
+
+def test_a_run_leaves_a_whole_folder(tmp_path):
+    t = run(tmp_path)
+    t.train()
+    assert not t.model.training
+    assert sorted(os.listdir(tmp_path)) == [
+        "config.json", "log.jsonl", "loss.png", "model.safetensors", "tokenizer.json",
+    ]  # fmt: skip
+    again = GPT.from_pretrained(tmp_path)
+    assert np.array_equal(again.vector().data, t.model.vector().data)
+    log = read_log(tmp_path)
+    assert [line["step"] for line in log if "loss" in line] == [1, 3, 6, 9, 12]
+    assert [line["step"] for line in log if "validation_loss" in line] == [5, 10, 12]
+    assert log[-1]["validation_loss"] == t.evaluate(t.validation_ids)
+    assert (tmp_path / "loss.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_two_runs_of_one_seed_are_bit_equal(tmp_path):
+    results = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        t = run(tmp_path / name)
+        t.train()
+        results.append(t.model.vector().data.copy())
+    assert np.array_equal(*results)
+
+
+def test_the_loss_falls(tmp_path):
+    rare = {"eval_steps": 100, "sample_steps": 0, "save_steps": 1000}
+    t = run(tmp_path, max_steps=150, learning_rate=1e-2, **rare)
+    before = t.evaluate(t.validation_ids)
+    t.train()
+    assert t.evaluate(t.validation_ids) < before / 2
+
+
+def test_ctrl_c_finishes_the_step_and_saves(tmp_path):
+    t = run(tmp_path, max_steps=1000)
+    steps, original = [], t.step
+
+    def step(x, y):
+        if len(steps) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        steps.append(1)
+        return original(x, y)
+
+    t.step = step
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        t.train()
+    assert signal.getsignal(signal.SIGINT) is before
+    assert t.optimizer.steps == 7
+    assert np.array_equal(GPT.from_pretrained(tmp_path).vector().data, t.model.vector().data)
+
+
+def test_training_works_outside_the_main_thread(tmp_path):
+    t = run(tmp_path, max_steps=2)
+    thread = threading.Thread(target=t.train)
+    thread.start()
+    thread.join()
+    assert t.optimizer.steps == 2
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_what_was_saved(tmp_path):
+    t = run(tmp_path)
+    original = t.step
+
+    def step(x, y):
+        if t.optimizer.steps == 6:
+            t.model.wte.weight.data[...] = np.nan
+        return original(x, y)
+
+    t.step = step
+    with pytest.raises(TrainingError, match=r"step 7: the loss is nan.*--learning-rate"):
+        t.train()
+    saved = GPT.from_pretrained(tmp_path).vector().data
+    assert np.isfinite(saved).all()
+
+
+def test_texts_too_short(tmp_path):
+    model = GPT(GPTConfig(**SMALL))
+    a = TrainingArguments()
+    with pytest.raises(ValueError, match=r"the text to train on has 6 tokens, .*needs 7"):
+        Trainer(model, a, train=np.arange(6))
+    with pytest.raises(ValueError, match=r"the held-out text has 3 tokens, .*needs 7"):
+        Trainer(model, a, train=IDS, validation=np.arange(3))
+    with pytest.raises(ValueError, match="train=ids"):
+        Trainer(model, a).train()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_steps": 0}, "max_steps >= 1, got 0"),
+        ({"batch_size": 2.5}, "batch_size >= 1, got 2.5"),
+        ({"micro_batch_size": -1}, "micro_batch_size >= 0"),
+        ({"learning_rate": float("nan")}, "learning_rate >= 0, got nan"),
+        ({"max_grad_norm": 0.0}, "max_grad_norm > 0"),
+        ({"betas": (0.9, 1.0)}, r"betas in \[0, 1\)"),
+        ({"device": "cuda"}, 'expected device "cpu"'),
+    ],
+)
+def test_arguments_that_cannot_be(settings, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingArguments(**settings)
+
+
+# ------------------------------------------------------------------------------------- folders
+
+
+def test_run_folders(tmp_path):
+    first = new_run_folder(tmp_path / "runs", "my-text", 1000)
+    second = new_run_folder(tmp_path / "runs", "my-text", 1000)
+    assert first != second
+    assert first.name.startswith("my-text-")
+    with pytest.raises(ValueError, match="no run in"):
+        newest_run(tmp_path / "runs")
+    for folder, when in ((first, 2_000_000_000), (second, 1_000_000_000)):
+        (folder / "model.safetensors").write_bytes(b"")
+        os.utime(folder / "model.safetensors", (when, when))
+    assert newest_run(tmp_path / "runs") == first
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ValueError, match="cannot make"):
+        new_run_folder(tmp_path / "file", "x", 1000)
+    with pytest.raises(ValueError, match="cannot make"):
+        new_run_folder(tmp_path / "file" / "deeper", "x", 1000)
+
+
+def test_a_disk_without_room_is_said_at_the_start(tmp_path):
+    with pytest.raises(ValueError, match=r"MB free, the run needs \d+ MB"):
+        new_run_folder(tmp_path, "x", 10**15)
+    assert os.listdir(tmp_path) == []
+
+
+def test_half_a_line_of_the_log_is_left_out(tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"st', encoding="utf-8")
+    assert read_log(tmp_path) == [{"step": 1, "loss": 2.0}]
+    draw_loss(tmp_path)
+    assert (tmp_path / "loss.png").stat().st_size > 1000
+
+
+def test_the_three_groups_of_arguments_share_no_name():
+    from dataclasses import fields
+
+    from tinygpt.text import DataArguments
+
+    groups = [{f.name for f in fields(c)} for c in (GPTConfig, TrainingArguments, DataArguments)]
+    assert sum(map(len, groups)) == len(set.union(*groups))
+
+
+def test_a_tokenizer_that_merges_is_saved_with_the_model(tmp_path):
+    t = run(tmp_path, max_steps=1)
+    t.tokenizer = BPETokenizer.train("the the the", 256)
+    t.save()
+    assert json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["model"]

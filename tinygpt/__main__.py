@@ -1,0 +1,5 @@
+"""`python -m tinygpt` is the `tinygpt` command."""
+
+from tinygpt.cli import main
+
+main()

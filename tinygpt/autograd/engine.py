@@ -1,0 +1,198 @@
+"""The engine: a Tensor, an op, and the chain rule.
+
+An op is a function of arrays that returns its result and the way back:
+
+    y = f(a, b, ...)            backward(dy) -> (df/da)^T dy, (df/db)^T dy, ...
+    @op
+    def mul(a, b, /):
+        return a * b, lambda dy: (dy * b, dy * a)
+
+The contract of an op:
+1. Positional arguments may be Tensors, arrays, numbers or None (the op gets the array of a Tensor);
+   shape, axis and other settings are keywords. `backward` returns one gradient per positional
+   argument, in order, of its shape and dtype, or None where there is none. It is ignored for an
+   argument that is no Tensor. Gradients are arrays, not Tensors: first order only.
+2. `backward` runs once and never writes into `dy` or into an input; what it allocated itself it
+   may overwrite. What it names is what the tape keeps: the tape links nodes and holds no data.
+3. Several outputs are returned as a tuple; `dy` is then a list, None for an output that nobody
+   used, and backward is not called where all are None.
+"""
+
+import contextlib
+import functools
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygpt.autograd.operators import Named, Operators, as_array, describe, keep_dtype, unwrap
+from tinygpt.backend import ARRAYS, Array, array_module
+
+
+class _Thread(threading.local):
+    grad_enabled = True  # may an op that is called here be recorded?
+    recording = True  # is the op that is running now?
+
+
+_thread, _clock = _Thread(), itertools.count()
+
+
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside, ops return Tensors without a history. Each thread has a mode of its own."""
+    before, _thread.grad_enabled = _thread.grad_enabled, False
+    try:
+        yield
+    finally:
+        _thread.grad_enabled = before
+
+
+def recording() -> bool:
+    """Asked in an op, before it computes what only backward needs: will backward be called?"""
+    return _thread.recording
+
+
+class Leaf:
+    """Where the gradients of a Tensor that no op made are summed, until zero_grad(). `slot` is a
+    parameter's slice of the flat gradient, stale while grad is None: the first overwrites it."""
+
+    __slots__ = ("dtype", "grad", "shape", "slot")
+
+    def __init__(self, data: Array, slot: Array | None = None):
+        self.shape, self.dtype, self.grad, self.slot = data.shape, data.dtype, None, slot
+
+    def add(self, g: Array) -> None:
+        if self.grad is not None:
+            self.grad += g
+        elif self.slot is None:
+            self.grad = g.copy()  # in `a + b` both get the same dy, and each needs its own
+        else:
+            self.slot[...], self.grad = g, self.slot
+
+
+class Node:
+    """One call of an op: how to go back through it, and to whom."""
+
+    __slots__ = ("backward", "dtype", "grad", "name", "ours", "parents", "shape", "time")
+
+    def __init__(self, name: str, backward: Any, parents: Any, y: Array):
+        self.name, self.backward, self.parents, self.time = name, backward, parents, next(_clock)
+        self.grad: Any = None
+        self.shape, self.dtype = y.shape, y.dtype
+
+    def add(self, g: Array) -> None:
+        if self.grad is None:
+            self.grad, self.ours = g, False
+        elif self.ours:  # a sum that was made here: nobody else can see it
+            self.grad += g
+        else:
+            self.grad, self.ours = self.grad + g, True
+
+    def run(self) -> None:
+        """Send dy through the op to its arguments, and let go of all that the op captured."""
+        dy, backward, parents = self.grad, self.backward, self.parents
+        self.grad, self.backward, self.parents = None, None, ()
+        if dy is None or (type(dy) is list and all(part is None for part in dy)):
+            return
+        try:
+            grads = backward(dy)
+            grads = grads if isinstance(grads, tuple | list) else (grads,)
+            if len(grads) < len(parents):
+                raise ValueError(f"expected {len(parents)} gradients, got {len(grads)}")
+            for i, (parent, g) in enumerate(zip(parents, grads, strict=False)):
+                if parent is not None and g is not None:
+                    g = g if type(g) in ARRAYS else np.asarray(g)  # a full sum is a NumPy scalar
+                    if g.shape != parent.shape or g.dtype != parent.dtype:
+                        raise ValueError(
+                            f"argument {i}: {describe(parent)}, its gradient: {describe(g)}"
+                        )
+                    parent.add(g)
+        except Exception as error:
+            error.add_note(f"in backward of {self.name}{describe(parents)}, dy {describe(dy)}")
+            raise
+
+
+def latest_first(root: Node) -> list[Node]:
+    """All nodes behind root. An op is called after its arguments exist: by time, latest first."""
+    nodes, stack = {root}, [root]
+    while stack:
+        node = stack.pop()
+        if node.backward is None:
+            raise RuntimeError(f"a second backward() through {node.name}: its graph is used up")
+        found = [p for p in node.parents if type(p) is Node and p not in nodes]
+        nodes.update(found)
+        stack += found
+    return sorted(nodes, key=lambda node: node.time, reverse=True)
+
+
+class Op(Named):
+    """A differentiable function. `function` is looked up at every call, so it can be exchanged."""
+
+    def __init__(self, function: Callable):
+        functools.update_wrapper(self, function)
+        self.function, self.name = function, function.__name__
+        self.ship()
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        arrays, parents = unwrap(args)
+        before, _thread.recording = _thread.recording, _thread.grad_enabled and any(parents)
+        try:
+            y, backward = self.function(*arrays, **settings)
+            several = type(y) is tuple
+            outputs = tuple(map(Tensor, y)) if several else (Tensor(y),)
+            if "dtype" not in settings:
+                keep_dtype(parents, outputs)
+            if _thread.recording:
+                node = outputs[0].node = Node(self.name, backward, parents, outputs[0].data)
+                if several:  # each output has a node, which hands its part of dy to that of the op
+                    node.grad = [None] * len(y)
+                    for i, out in enumerate(outputs):
+                        hand_in = functools.partial(node.grad.__setitem__, i)
+                        out.node = Node(self.name, hand_in, [node], out.data)
+            return outputs if several else outputs[0]
+        except Exception as error:
+            error.add_note(f"in {self.name}{describe(arrays)}")
+            raise
+        finally:
+            _thread.recording = before
+
+
+op = Op
+
+
+class Tensor(Operators):
+    """An array, and where its gradient goes.   Tensor([1.0, 2.0], requires_grad=True)
+    Numbers and lists of floats become float32; arrays and NumPy scalars keep their dtype, and an
+    array is shared, not copied. `.grad` is None until a backward() reaches it, then an array."""
+
+    __slots__ = ("__weakref__", "data", "node")
+
+    def __init__(self, data: Any, requires_grad: bool = False):
+        self.data = data if type(data) in ARRAYS else as_array(data)
+        self.node = Leaf(self.data) if requires_grad else None
+        if requires_grad and self.data.dtype.kind != "f":
+            raise TypeError(f"only floats have gradients, got {self.data.dtype}")
+
+    def backward(self, dy: Any = None) -> None:
+        """Add the gradient of sum(self * dy) to the .grad of every leaf; one element needs no dy.
+        RuntimeError where no leaf is behind this Tensor, or for a second time through a graph."""
+        if self.node is None:
+            raise RuntimeError("backward(): nothing behind this Tensor has requires_grad=True")
+        xp = array_module(self.data)
+        if dy is None and self.size == 1:
+            dy = xp.ones_like(self.data)
+        elif np.shape(dy) != self.shape:
+            raise ValueError(f"shape {self.shape} needs a dy of that shape, got {describe(dy)}")
+        nodes = latest_first(self.node) if type(self.node) is Node else []
+        self.node.add(xp.asarray(dy, dtype=self.dtype))
+        for node in nodes:
+            node.run()
+
+    grad = property(lambda self: self.node.grad if type(self.node) is Leaf else None)
+    requires_grad = property(lambda self: self.node is not None)
+
+    def detach(self) -> "Tensor":
+        """The same array without its history."""
+        return Tensor(self.data)

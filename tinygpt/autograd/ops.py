@@ -1,0 +1,278 @@
+"""The small ops that Tensor's operators call: arithmetic, sums, products, shapes.
+
+Each is the formula and, right below it, its gradient. The names `sum` and `max` are the ops here;
+Python's own are `builtins`.
+"""
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from tinygpt.autograd.engine import op
+from tinygpt.backend import Array, array_module, batched_matmul
+
+
+def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
+    """The transpose of broadcasting: sum over the axes along which `shape` was stretched.
+
+    (3,) was added to (2, 3):      dy (2, 3) -> (3,), the sum of the rows
+    (2, 1) was added to (2, 3):    dy (2, 3) -> (2, 1)
+    """
+    if dy.shape == shape:
+        return dy
+    if dy.ndim > len(shape):  # axes that broadcasting put in front
+        dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))
+    stretched = tuple(i for i, n in enumerate(shape) if n == 1 and dy.shape[i] != 1)
+    return dy.sum(axis=stretched, keepdims=True) if stretched else dy
+
+
+def _shape(a: Any) -> tuple[int, ...]:
+    """() for a number."""
+    return getattr(a, "shape", ())
+
+
+# --------------------------------------------------------------------------------- arithmetic
+
+
+@op
+def add(a, b, /):
+    """y = a + b, broadcast.   (2, 3) + (3,) -> (2, 3)"""
+    shape_a, shape_b = _shape(a), _shape(b)  # the shapes, so that the tape keeps neither a nor b
+    return a + b, lambda dy: (unbroadcast(dy, shape_a), unbroadcast(dy, shape_b))
+
+
+@op
+def sub(a, b, /):
+    """y = a - b, broadcast.   (2, 3) - (2, 1) -> (2, 3)"""
+    shape_a, shape_b = _shape(a), _shape(b)
+    return a - b, lambda dy: (unbroadcast(dy, shape_a), unbroadcast(-dy, shape_b))
+
+
+@op
+def mul(a, b, /):
+    """y = a b, element by element, broadcast.   (2, 3) * (3,) -> (2, 3)"""
+
+    def backward(dy):  # da = dy b,  db = dy a
+        return unbroadcast(dy * b, _shape(a)), unbroadcast(dy * a, _shape(b))
+
+    return a * b, backward
+
+
+@op
+def div(a, b, /):
+    """y = a / b, element by element, broadcast.   (2, 3) / (2, 1) -> (2, 3)"""
+
+    def backward(dy):  # da = dy / b,  db = -dy a / b^2
+        da = dy / b
+        return unbroadcast(da, _shape(a)), unbroadcast(-da * a / b, _shape(b))
+
+    return a / b, backward
+
+
+@op
+def neg(x, /):
+    """y = -x.   (2, 3) -> (2, 3)"""
+    return -x, lambda dy: -dy
+
+
+def _raised(x: Array, n: float) -> Array:
+    """x^n. A small whole n multiplies: in float32 `x**3` takes 280 times as long as x x x."""
+    if n in (1, 2, 3, 4):
+        y = x
+        for _ in range(int(n) - 1):
+            y = y * x
+        return y
+    return x**n
+
+
+@op
+def power(x, /, *, exponent):
+    """y = x^n for a number n.   (2, 3) -> (2, 3)
+
+    No logarithm is taken, so a negative x is right where n is whole. TypeError where n is no
+    number: write (n * x.log()).exp() for an exponent that is a Tensor.
+    """
+    if not isinstance(exponent, int | float | np.number):
+        raise TypeError(f"expected a number as exponent, got {type(exponent).__name__}")
+    n = float(exponent)
+
+    def backward(dy):  # dx = dy n x^(n - 1)
+        return dy * 0.0 if n == 0 else dy * n if n == 1 else dy * n * _raised(x, n - 1)
+
+    return _raised(x, n), backward
+
+
+@op
+def exp(x, /):
+    """y = e^x.   (2, 3) -> (2, 3)"""
+    y = array_module(x).exp(x)
+    return y, lambda dy: dy * y
+
+
+@op
+def log(x, /):
+    """y = ln x.   (2, 3) -> (2, 3)"""
+    return array_module(x).log(x), lambda dy: dy / x
+
+
+@op
+def sqrt(x, /):
+    """y = x^(1/2).   (2, 3) -> (2, 3)"""
+    y = array_module(x).sqrt(x)
+    return y, lambda dy: dy * 0.5 / y
+
+
+@op
+def tanh(x, /):
+    """y = tanh x.   (2, 3) -> (2, 3)"""
+    y = array_module(x).tanh(x)
+    return y, lambda dy: dy * (1.0 - y * y)
+
+
+# --------------------------------------------------------------------------------- reductions
+
+
+def _spread(dy: Array, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Array:
+    """dy of a reduction, back over the axes that were reduced."""
+    xp = array_module(dy)
+    if axis is not None and not keepdims:
+        dy = xp.expand_dims(dy, axis)
+    return xp.broadcast_to(dy, shape)
+
+
+@op
+def sum(x, /, *, axis=None, keepdims=False):
+    """y = sum of x over axis (a number, a tuple, None: all).   (2, 3), axis=1 -> (2,)"""
+    shape = x.shape
+    return x.sum(axis=axis, keepdims=keepdims), lambda dy: _spread(dy, shape, axis, keepdims)
+
+
+@op
+def mean(x, /, *, axis=None, keepdims=False):
+    """y = mean of x over axis.   (2, 3), axis=1, keepdims=True -> (2, 1)"""
+    y, shape = x.mean(axis=axis, keepdims=keepdims), x.shape
+    n = x.size / y.size
+    return y, lambda dy: _spread(dy / n, shape, axis, keepdims)
+
+
+@op
+def max(x, /, *, axis=None, keepdims=False):
+    """y = the largest of x over axis.   (2, 3), axis=1 -> (2,)
+
+    Equal maxima share the gradient: of (2, 2, 1) the first two get one half each.
+    """
+    y = x.max(axis=axis, keepdims=True)
+
+    def backward(dy):
+        hit = (x == y).astype(x.dtype)
+        hit /= hit.sum(axis=axis, keepdims=True)
+        return _spread(dy, x.shape, axis, keepdims) * hit
+
+    return y if keepdims else y.squeeze(axis) if axis is not None else y.reshape(()), backward
+
+
+# ------------------------------------------------------------------------------------ products
+
+
+@op
+def matmul(a, b, /):
+    """y = a b, products of stacks of matrices.   (5, 2, 3) @ (3, 4) -> (5, 2, 4)
+
+    A 1-D operand is a row on the left and a column on the right: (3,) @ (3,) -> ().
+    """
+    if _shape(a) == () or _shape(b) == ():
+        raise ValueError("matmul needs operands of at least one dimension: use * for a number")
+    row, column = a.ndim == 1, b.ndim == 1
+    a2, b2 = a[None, :] if row else a, b[:, None] if column else b
+    y = batched_matmul(a2, b2)
+
+    def backward(dy):  # da = dy b^T,  db = a^T dy
+        dy = dy[..., None, :] if row and not column else dy[..., None] if column and not row else dy
+        dy = dy.reshape(1, 1) if row and column else dy
+        da = unbroadcast(batched_matmul(dy, b2.swapaxes(-1, -2)), a2.shape)
+        db = unbroadcast(batched_matmul(a2.swapaxes(-1, -2), dy), b2.shape)
+        return da.reshape(a.shape), db.reshape(b.shape)
+
+    if row:
+        y = y[..., 0, :]
+    return y[..., 0] if column else y, backward
+
+
+# -------------------------------------------------------------------------------------- shapes
+
+
+@op
+def reshape(x, /, *, shape):
+    """The same elements in another shape.   (2, 3), shape=(3, -1) -> (3, 2)"""
+    old = x.shape
+    return x.reshape(shape), lambda dy: dy.reshape(old)
+
+
+@op
+def transpose(x, /, *, axes=()):
+    """The axes in another order; none given: reversed.   (2, 3, 4), axes=(0, 2, 1) -> (2, 4, 3)"""
+    axes = tuple(a % x.ndim for a in axes) or tuple(range(x.ndim))[::-1]
+    back = tuple(axes.index(i) for i in range(x.ndim))
+    return x.transpose(axes), lambda dy: dy.transpose(back)
+
+
+@op
+def getitem(x, /, *, index):
+    """y = x[index]: slices, numbers, integer or boolean arrays.   (4, 3), index=[2, 0] -> (2, 3)
+
+    An element that was taken several times gets the sum of its gradients.
+    """
+    xp, shape = array_module(x), x.shape
+    index = xp.asarray(index) if isinstance(index, list) else index
+    parts = index if isinstance(index, tuple) else (index,)
+    simple = all(p is None or p is ... or isinstance(p, int | slice | np.integer) for p in parts)
+
+    def backward(dy):
+        dx = xp.zeros(shape, dy.dtype)
+        if simple:
+            dx[index] = dy
+        else:  # dx[index] += dy would keep only the last of the repeated ones
+            xp.add.at(dx, index, dy)
+        return dx
+
+    return x[index], backward
+
+
+@op
+def concat(*parts, axis=-1):
+    """The parts one after the other along axis.   (2, 3), (2, 1) -> (2, 4)
+
+    The parts are arguments of their own: concat(a, b), concat(*list_of_tensors).
+    """
+    if any(isinstance(p, list | tuple) for p in parts):
+        raise TypeError("concat takes its parts one by one: concat(a, b) or concat(*parts)")
+    xp = array_module(parts[0])
+    ends = list(itertools.accumulate(p.shape[axis] for p in parts))[:-1]
+    return xp.concatenate(parts, axis=axis), lambda dy: tuple(xp.split(dy, ends, axis=axis))
+
+
+@op
+def split(x, /, *, n, axis=-1):
+    """n equal parts along axis, as views.   (2, 6), n=3 -> (2, 2), (2, 2), (2, 2)
+
+    ValueError where n does not divide the size.
+    """
+    xp = array_module(x)
+    if x.shape[axis] % n:
+        raise ValueError(
+            f"axis {axis} has size {x.shape[axis]}, not divisible into {n} equal parts"
+        )
+
+    def backward(dys):
+        zeros = xp.zeros_like(next(d for d in dys if d is not None))
+        return xp.concatenate([zeros if d is None else d for d in dys], axis=axis)
+
+    return tuple(xp.split(x, n, axis=axis)), backward
+
+
+@op
+def astype(x, /, *, dtype):
+    """The same values as another dtype.   float32 (2, 3), dtype="float64" -> float64 (2, 3)"""
+    old = x.dtype
+    return x.astype(dtype), lambda dy: dy.astype(old)

@@ -1,0 +1,47 @@
+"""The components of a GPT, one per file: op, its gradient, and the Module that owns the weights."""
+
+from tinygpt.nn.attention import (
+    CausalSelfAttention,
+    attention,
+    attention_plain,
+    merge_heads,
+    split_heads,
+)
+from tinygpt.nn.block import Block
+from tinygpt.nn.cross_entropy import cross_entropy, cross_entropy_plain
+from tinygpt.nn.dropout import Dropout, dropout
+from tinygpt.nn.embedding import Embedding, embedding, unembed
+from tinygpt.nn.gelu import gelu, gelu_plain
+from tinygpt.nn.layernorm import LayerNorm, layer_norm, layer_norm_plain
+from tinygpt.nn.linear import Linear, linear
+from tinygpt.nn.mlp import MLP
+from tinygpt.nn.module import Module
+from tinygpt.nn.position import LearnedPosition
+from tinygpt.nn.softmax import softmax
+
+__all__ = [
+    "MLP",
+    "Block",
+    "CausalSelfAttention",
+    "Dropout",
+    "Embedding",
+    "LayerNorm",
+    "LearnedPosition",
+    "Linear",
+    "Module",
+    "attention",
+    "attention_plain",
+    "cross_entropy",
+    "cross_entropy_plain",
+    "dropout",
+    "embedding",
+    "gelu",
+    "gelu_plain",
+    "layer_norm",
+    "layer_norm_plain",
+    "linear",
+    "merge_heads",
+    "softmax",
+    "split_heads",
+    "unembed",
+]

@@ -1,0 +1,54 @@
+"""Cross-entropy: how surprised the model is by what really came next, in nats."""
+
+from tinygpt.autograd.engine import op
+from tinygpt.backend import array_module, is_host, row_sum
+from tinygpt.nn.embedding import check_ids
+
+
+@op
+def cross_entropy(logits, targets, /, *, ignore_index=-100):
+    """mean over i of  -log softmax(z_i)[t_i].   logits z (..., V), targets t (...) -> scalar
+
+    cross_entropy((12, 64, 65), (12, 64)) -> (). Targets equal to ignore_index count nowhere, not
+    in the mean either; if all are ignored the loss is 0 (PyTorch: nan). The log is never taken of
+    a probability that may be 0: log softmax(z)_t = z_t - max z - log sum exp(z - max z).
+    ValueError for a target outside 0 ... V - 1 and for a shape that does not fit.
+    """
+    xp, V = array_module(logits), logits.shape[-1]
+    targets = xp.asarray(targets)
+    if targets.shape != logits.shape[:-1]:
+        want = logits.shape[:-1]
+        raise ValueError(f"logits {logits.shape} need targets {want}, got {targets.shape}")
+    if is_host(targets):
+        check_ids(targets, V, "target", ignore_index)
+    shape, rows = logits.shape, xp.arange(targets.size)
+    t = targets.reshape(-1)
+    kept = t != ignore_index
+    t = xp.where(kept, t, 0)
+    weight = kept.astype(logits.dtype)  # 1 / (number of kept targets) for each of them, else 0
+    weight /= xp.maximum(weight.sum(), 1)
+
+    z = logits.reshape(-1, V)
+    p = z - z.max(axis=-1, keepdims=True)
+    z_t = p[rows, t]
+    xp.exp(p, out=p)
+    total = row_sum(p)
+    loss = ((xp.log(total[:, 0]) - z_t) * weight).sum()
+
+    def backward(dy):  # dz = (softmax(z) - one-hot(t)) weight dy; p is ours to overwrite
+        scale = weight * dy
+        dz = p
+        dz *= scale[:, None] / total
+        dz[rows, t] -= scale
+        return dz.reshape(shape), None
+
+    return loss, backward
+
+
+def cross_entropy_plain(logits, targets, *, ignore_index=-100):
+    """The formula on Tensors. The largest logit is a constant here: it cancels."""
+    z, t = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)
+    z, t = z[t != ignore_index], t[t != ignore_index]
+    z = z - z.data.max(axis=-1, keepdims=True)
+    log_p = z - z.exp().sum(axis=-1, keepdims=True).log()
+    return -log_p[array_module(t).arange(len(t)), t].mean()

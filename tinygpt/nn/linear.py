@@ -1,0 +1,51 @@
+"""Linear: y = x W + b."""
+
+import numpy as np
+
+from tinygpt.autograd.engine import Tensor, op
+from tinygpt.autograd.parameters import Parameter
+from tinygpt.backend import array_module
+from tinygpt.nn.module import Module, normal
+
+
+@op
+def linear(x, weight, bias=None, /):
+    """y = x W + b.   x (..., in), W (in, out), b (out,) -> (..., out)
+
+    linear((4, 7, 3), (3, 5), (5,)) -> (4, 7, 5).
+    Differs from PyTorch, whose weight is (out, in); Hugging Face's GPT-2 has it as here (Conv1D).
+    """
+    xp = array_module(x)
+    rows = x.reshape(
+        -1, x.shape[-1]
+    )  # (..., in) -> (N, in): one product, not a stack of small ones
+    y = rows @ weight
+    if bias is not None:
+        y += bias
+
+    def backward(dy):  # dx = dy W^T,  dW = x^T dy,  db = the sum of the rows of dy
+        dy = dy.reshape(len(rows), -1)
+        dx = (dy @ weight.T).reshape(x.shape)
+        db = None if bias is None else xp.ones(len(dy), dy.dtype) @ dy
+        return dx, rows.T @ dy, db
+
+    return y.reshape((*x.shape[:-1], weight.shape[1])), backward
+
+
+class Linear(Module):
+    """weight (n_in, n_out), drawn with this standard deviation, and a bias of zeros."""
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        bias: bool = True,
+        std: float = 0.02,
+        rng: np.random.Generator,
+    ):
+        self.weight = normal(rng, (n_in, n_out), std)
+        self.bias = Parameter(np.zeros(n_out, np.float32)) if bias else None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)

@@ -1,0 +1,29 @@
+"""MLP: four times wider, a GELU, and back. It looks at each position alone."""
+
+import numpy as np
+
+from tinygpt.autograd.engine import Tensor
+from tinygpt.nn.gelu import gelu
+from tinygpt.nn.linear import Linear
+from tinygpt.nn.module import Module
+
+
+class MLP(Module):
+    """y = gelu(x W_fc + b_fc) W_proj + b_proj.   (..., C) -> (..., C)
+
+    c_fc (C, 4C), c_proj (4C, C): GPT-2's names; two thirds of a block's parameters.
+    """
+
+    def __init__(
+        self,
+        n_embd: int,
+        *,
+        bias: bool = True,
+        residual_std: float = 0.02,
+        rng: np.random.Generator,
+    ):
+        self.c_fc = Linear(n_embd, 4 * n_embd, bias=bias, rng=rng)
+        self.c_proj = Linear(4 * n_embd, n_embd, bias=bias, std=residual_std, rng=rng)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.c_proj(gelu(self.c_fc(x)))

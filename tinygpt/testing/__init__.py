@@ -1,0 +1,1 @@
+"""What the tests, the gradient checks and the lessons share."""

@@ -1,0 +1,174 @@
+"""For every op: inputs and settings to check it with. Read by `tinygpt gradcheck` and the tests.
+
+Sizes are unequal primes where they may be, so that no transposed or forgotten axis fits by chance,
+and each list has the inputs that break a careless gradient: axes of size 1, repeated indices,
+broadcasting on both sides, an integer argument.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import tinygpt.nn  # noqa: F401  enters the ops of the components
+from tinygpt.autograd.gradcheck import check_gradient
+from tinygpt.autograd.operators import shipped
+from tinygpt.nn.dropout import Key
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of an op. Float arrays are checked, everything else is constant."""
+
+    inputs: tuple[Any, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def _case(*inputs: Any, **settings: Any) -> Case:
+    return Case(inputs, settings)
+
+
+_rng = np.random.default_rng(20)
+
+
+def _normal(*shape: int) -> np.ndarray:
+    return _rng.standard_normal(shape)
+
+
+def _away_from_zero(*shape: int) -> np.ndarray:
+    """Both signs, no value nearer to 0 than 0.5."""
+    return _rng.uniform(0.5, 2.0, shape) * _rng.choice([-1.0, 1.0], shape)
+
+
+def _distinct(*shape: int) -> np.ndarray:
+    """No two values nearer than 0.1: a maximum has a kink where two are equal."""
+    return 0.1 * _rng.permutation(int(np.prod(shape))).reshape(shape)
+
+
+PAIRS = [  # shapes that broadcast
+    ((2, 3), (2, 3)),
+    ((2, 3), (3,)),
+    ((2, 1), (1, 3)),
+    ((5, 2, 3), (2, 1)),
+    ((), (3,)),
+    ((1,), (1, 1)),
+]
+
+CASES: dict[str, list[Case]] = {
+    "add": [_case(_normal(*a), _normal(*b)) for a, b in PAIRS] + [_case(_normal(3), 2)],
+    "sub": [_case(_normal(*a), _normal(*b)) for a, b in PAIRS] + [_case(2.5, _normal(3))],
+    "mul": [_case(_normal(*a), _normal(*b)) for a, b in PAIRS] + [_case(_normal(3), 2)],
+    "div": [_case(_normal(*a), _away_from_zero(*b)) for a, b in PAIRS],
+    "neg": [_case(_normal(2, 3))],
+    "power": [
+        *[_case(_away_from_zero(2, 3), exponent=n) for n in (0, 1, 2, 3, 4, 5, -1, -2, 2.0)],
+        *[_case(_rng.uniform(0.5, 2.0, (2, 3)), exponent=n) for n in (0.5, 1.7, -0.5)],
+    ],
+    "exp": [_case(_normal(2, 3)), _case(_normal())],
+    "log": [_case(_rng.uniform(0.5, 3.0, (2, 3)))],
+    "sqrt": [_case(_rng.uniform(0.5, 3.0, (2, 3)))],
+    "tanh": [_case(2 * _normal(2, 3))],
+    "sum": [
+        _case(_normal(2, 3, 5)),
+        _case(_normal(2, 3, 5), axis=1),
+        _case(_normal(2, 3, 5), axis=(0, -1), keepdims=True),
+        _case(_normal(2, 1, 5), axis=-2),
+    ],
+    "mean": [
+        _case(_normal(2, 3, 5)),
+        _case(_normal(2, 3, 5), axis=-1, keepdims=True),
+        _case(_normal(2, 3, 5), axis=(0, 2)),
+    ],
+    "max": [
+        _case(_distinct(2, 3, 5)),
+        _case(_distinct(2, 3, 5), axis=-1),
+        _case(_distinct(2, 3, 5), axis=(0, 1), keepdims=True),
+        _case(_distinct(2, 1), axis=1),
+    ],
+    "matmul": [
+        _case(_normal(2, 3), _normal(3, 5)),
+        _case(_normal(7, 2, 3), _normal(7, 3, 5)),
+        _case(_normal(7, 2, 3), _normal(3, 5)),
+        _case(_normal(2, 3), _normal(7, 3, 5)),
+        _case(_normal(5, 1, 2, 3), _normal(7, 3, 2)),
+        _case(_normal(3), _normal(3)),
+        _case(_normal(2, 3), _normal(3)),
+        _case(_normal(3), _normal(3, 5)),
+        _case(_normal(7, 2, 3), _normal(3)),
+        _case(_normal(3), _normal(7, 3, 5)),
+        _case(_normal(1, 1), _normal(1, 1)),
+    ],
+    "reshape": [_case(_normal(2, 3, 5), shape=(5, -1)), _case(_normal(1), shape=())],
+    "transpose": [
+        _case(_normal(2, 3, 5)),
+        _case(_normal(2, 3, 5), axes=(2, 0, 1)),
+        _case(_normal(2, 3, 5), axes=(0, -1, 1)),
+    ],
+    "getitem": [
+        _case(_normal(5, 3), index=2),
+        _case(_normal(5, 3), index=(slice(None, None, -2), slice(1, 3))),
+        _case(_normal(5, 3), index=np.array([4, 0, 4, 4])),
+        _case(_normal(5, 3), index=(np.array([[0, 1], [1, 0]]), np.array([2, 2]))),
+        _case(_normal(5, 3), index=(..., None, np.array([1, 1]))),
+        _case(_normal(5, 3), index=np.array([True, False, True, False, True])),
+    ],
+    "concat": [
+        _case(_normal(2, 3), _normal(2, 1)),
+        _case(_normal(1, 3), _normal(4, 3), _normal(2, 3), axis=0),
+        _case(_normal(2, 3)),
+    ],
+    "split": [_case(_normal(2, 6), n=3), _case(_normal(4, 3), n=2, axis=0), _case(_normal(3), n=1)],
+    "astype": [_case(_normal(2, 3), dtype="float64")],
+    "linear": [
+        _case(_normal(2, 3, 5), _normal(5, 7), _normal(7)),
+        _case(_normal(3, 5), _normal(5, 1)),
+        _case(_normal(5), _normal(5, 7), _normal(7)),
+    ],
+    "embedding": [
+        _case(_normal(7, 3), np.array([[0, 6, 6], [2, 6, 0]])),
+        _case(_normal(7, 3), np.array([5])),
+        _case(_normal(7, 1), np.array(3)),
+    ],
+    "unembed": [_case(_normal(2, 3, 5), _normal(7, 5)), _case(_normal(5), _normal(1, 5))],
+    "softmax": [_case(_normal(2, 3, 5)), _case(_normal(7)), _case(_normal(3, 1))],
+    "layer_norm": [
+        _case(_normal(2, 3, 5), _normal(5), _normal(5)),
+        _case(_normal(3, 7), _normal(7)),
+        _case(_normal(5) + 3.0, _normal(5), _normal(5), eps=0.1),
+    ],
+    "gelu": [_case(2 * _normal(5, 7)), _case(np.array([0.0, 6.0, -6.0]))],
+    "dropout": [
+        _case(_normal(5, 7), p=0.3, key=Key(12345)),
+        _case(_normal(3, 2, 5), p=0.5, key=Key(7, row=4)),
+        _case(_normal(3)),
+    ],
+    "cross_entropy": [
+        _case(_normal(3, 7, 11), _rng.integers(0, 11, (3, 7))),
+        _case(_normal(5, 3), np.array([2, -100, 0, 2, -100])),
+        _case(_normal(4), np.array(1)),
+        _case(_normal(2, 3), np.array([0, 7]), ignore_index=7),
+    ],
+    "attention": [
+        _case(_normal(3, 2, 7, 5), _normal(3, 2, 7, 5), _normal(3, 2, 7, 5)),
+        _case(_normal(1, 2, 3, 5), _normal(1, 2, 7, 5), _normal(1, 2, 7, 5)),
+        _case(_normal(2, 1, 1, 3), _normal(2, 1, 5, 3), _normal(2, 1, 5, 3)),
+        _case(_normal(1, 3, 4, 1), _normal(1, 3, 2, 1), _normal(1, 3, 2, 1), causal=False),
+        _case(*(_normal(2, 3, 5, 2) for _ in range(3)), p=0.4, key=Key(99, row=1)),
+    ],
+    "split_heads": [_case(_normal(2, 3, 30), n_head=5), _case(_normal(1, 1, 3), n_head=1)],
+    "merge_heads": [_case(_normal(2, 5, 3, 7)), _case(_normal(1, 1, 1, 1))],
+}
+
+
+def check_op(name: str) -> float:
+    """Check every case of an op; the worst relative error, or a GradientError."""
+    op = shipped[name]
+    worst = 0.0
+    for case in CASES[name]:
+
+        def call(*inputs: Any, settings: dict[str, Any] = case.settings) -> Any:
+            return op(*inputs, **settings)
+
+        call.__name__ = name
+        worst = max(worst, check_gradient(call, *case.inputs).worst_error)
+    return worst

@@ -1,0 +1,236 @@
+"""Byte-pair encoding: start from bytes, and again and again make the commonest pair one token.
+
+    "low lower"   l o w _ l o w e r   ->   lo w _ lo w e r   ->   low _ low e r
+
+Common words become one token, rare ones a few, and every text can be written, because every byte is
+a token. Sennrich, Haddow & Birch 2016, "Neural Machine Translation of Rare Words with Subword
+Units"; on bytes: Radford et al. 2019, section 2.2.
+"""
+
+import heapq
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import regex
+
+from tinygpt.files import write_text
+
+TOKENIZER_FILE = "tokenizer.json"
+
+# GPT-2's way to cut text into pieces; no token reaches over a cut. Contractions, then words,
+# numbers and signs with the space before them, then spaces.
+PIECES = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+
+
+class BPETokenizer:
+    """A tokenizer over bytes and merges.
+
+    Token ids: 0 to 255 are the bytes, 256 + i is what merge i makes. BPETokenizer.train(text, 1024)
+    learns the merges, BPETokenizer.load(folder) reads them.
+    """
+
+    def __init__(self, merges: Sequence[tuple[int, int]]):
+        """merges: pairs of ids, in the order in which they were learned."""
+        self.merges = list(merges)
+        self.ranks = {pair: i for i, pair in enumerate(self.merges)}
+        self._bytes = [bytes([b]) for b in range(256)]
+        for a, b in self.merges:
+            self._bytes.append(self._bytes[a] + self._bytes[b])
+        self._cache: dict[str, list[int]] = {}  # piece -> ids: the same words come again and again
+
+    @classmethod
+    def train(cls, text: str, vocab_size: int) -> Self:
+        """Learn vocab_size - 256 merges from the text.
+
+        The commonest pair of neighbours inside the pieces is merged first; among equally frequent
+        pairs the one with the smallest ids. Fewer merges are learned where no pair is left.
+        ValueError for a vocab_size below 256.
+        """
+        if vocab_size < 256:
+            raise ValueError(f"expected vocab_size >= 256 (all bytes are tokens), got {vocab_size}")
+        return cls(_learn_merges(Counter(PIECES.findall(text)), vocab_size - 256))
+
+    @property
+    def vocab_size(self) -> int:
+        return len(self._bytes)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text; decode gives the same text back."""
+        ids = []
+        for piece in PIECES.findall(text):
+            known = self._cache.get(piece)
+            if known is None:
+                known = self._cache[piece] = self._merged(piece.encode("utf-8"))
+                if len(self._cache) > 1_000_000:
+                    self._cache.clear()
+            ids += known
+        return ids
+
+    def _merged(self, piece: bytes) -> list[int]:
+        """Merge the pair that was learned first, wherever it stands, until none is left."""
+        ids, never = list(piece), len(self.merges)
+        while len(ids) > 1:
+            pair = min(pairwise(ids), key=lambda p: self.ranks.get(p, never))
+            if pair not in self.ranks:
+                break
+            ids = merge(ids, pair, 256 + self.ranks[pair])
+        return ids
+
+    def token_bytes(self, id: int) -> bytes:
+        """The bytes of one token: often a whole word, sometimes part of a character."""
+        if not 0 <= id < self.vocab_size:
+            raise ValueError(f"id {id} is outside the vocabulary of {self.vocab_size}")
+        return self._bytes[id]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of these ids. Bytes that make no whole character become U+FFFD."""
+        return b"".join(self.token_bytes(int(i)) for i in ids).decode("utf-8", errors="replace")
+
+    # --------------------------------------------------------------------------------- files
+
+    def save(self, folder: str | Path) -> None:
+        """Write tokenizer.json as Hugging Face's `tokenizers` does."""
+        names = ["".join(_BYTE_TO_CHAR[b] for b in token) for token in self._bytes]
+        byte_level = {"add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+        content: dict[str, Any] = {
+            "version": "1.0",
+            "truncation": None,
+            "padding": None,
+            "added_tokens": [],
+            "normalizer": None,
+            "pre_tokenizer": {"type": "ByteLevel", **byte_level},
+            "post_processor": None,
+            "decoder": {"type": "ByteLevel", **byte_level},
+            "model": {
+                "type": "BPE",
+                "dropout": None,
+                "unk_token": None,
+                "continuing_subword_prefix": None,
+                "end_of_word_suffix": None,
+                "fuse_unk": False,
+                "byte_fallback": False,
+                "ignore_merges": False,
+                "vocab": {name: i for i, name in enumerate(names)},
+                "merges": [[names[a], names[b]] for a, b in self.merges],
+            },
+        }
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        write_text(Path(folder) / TOKENIZER_FILE, text + "\n")
+
+    @classmethod
+    def load(cls, where: str | Path) -> Self:
+        """Read a tokenizer.json, or the one in a folder. ValueError where it is none of ours."""
+        return cls(read_merges(where))
+
+
+def merge(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
+    """Replace every occurrence of pair by new, from left to right: aaa -> (aa) a, not twice."""
+    out, i = [], 0
+    while i < len(ids):
+        if i + 1 < len(ids) and (ids[i], ids[i + 1]) == pair:
+            out.append(new)
+            i += 2
+        else:
+            out.append(ids[i])
+            i += 1
+    return out
+
+
+def learn_merges_plain(pieces: dict[str, int], n: int) -> list[tuple[int, int]]:
+    """The rule itself: count all pairs, merge the commonest, count again. Slow."""
+    words = [(list(piece.encode("utf-8")), count) for piece, count in pieces.items()]
+    merges: list[tuple[int, int]] = []
+    while len(merges) < n:
+        counts: Counter[tuple[int, int]] = Counter()
+        for ids, count in words:
+            for pair in pairwise(ids):
+                counts[pair] += count
+        if not counts:
+            break
+        pair = min(counts, key=lambda p: (-counts[p], p))
+        words = [(merge(ids, pair, 256 + len(merges)), count) for ids, count in words]
+        merges.append(pair)
+    return merges
+
+
+def _learn_merges(pieces: dict[str, int], n: int) -> list[tuple[int, int]]:
+    """The same merges as learn_merges_plain: after a merge only the words that held the pair are
+    counted again, and a heap knows the commonest pair."""
+    words = [list(piece.encode("utf-8")) for piece in pieces]
+    times = list(pieces.values())
+    counts: Counter[tuple[int, int]] = Counter()
+    where: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    for w, ids in enumerate(words):
+        for pair in pairwise(ids):
+            counts[pair] += times[w]
+            where[pair].add(w)
+    heap = [(-count, pair) for pair, count in counts.items()]
+    heapq.heapify(heap)
+    merges: list[tuple[int, int]] = []
+    while heap and len(merges) < n:
+        negative, pair = heapq.heappop(heap)
+        if counts[pair] != -negative:  # an entry from before its count changed
+            continue
+        new = 256 + len(merges)
+        merges.append(pair)
+        changed: Counter[tuple[int, int]] = Counter()
+        for w in where.pop(pair):
+            old, ids = words[w], merge(words[w], pair, new)
+            for p in pairwise(old):
+                changed[p] -= times[w]
+            for p in pairwise(ids):
+                changed[p] += times[w]
+                where[p].add(w)
+            words[w] = ids
+        for p, change in changed.items():
+            if change:
+                counts[p] += change
+                if counts[p] > 0:
+                    heapq.heappush(heap, (-counts[p], p))
+        del counts[pair]
+    return merges
+
+
+# ------------------------------------------------------------------------- GPT-2's byte alphabet
+
+
+def _byte_alphabet() -> dict[int, str]:
+    """Byte -> a printable character that stands for it in a vocabulary file.
+
+    A JSON file cannot hold half a character, so GPT-2 writes printable Latin-1 bytes as themselves
+    and numbers the others from U+0100 on: the space is "Ġ".
+    """
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [b for b in range(256) if b not in printable]
+    return {b: chr(b) for b in printable} | {b: chr(256 + i) for i, b in enumerate(others)}
+
+
+_BYTE_TO_CHAR = _byte_alphabet()
+_CHAR_TO_BYTE = {c: b for b, c in _BYTE_TO_CHAR.items()}
+
+
+def read_merges(where: str | Path) -> list[tuple[int, int]]:
+    """The merges in a tokenizer.json that save() wrote, checked against its vocabulary."""
+    path = Path(where)
+    path = path / TOKENIZER_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise ValueError(f"there is no tokenizer at {path}")
+    try:
+        model = json.loads(path.read_text(encoding="utf-8"))["model"]
+        vocab, pairs = model["vocab"], [tuple(pair) for pair in model["merges"]]
+        ids = {bytes(_CHAR_TO_BYTE[c] for c in name): i for name, i in vocab.items()}
+        merges = []
+        for i, (a, b) in enumerate(pairs):
+            left, right = (bytes(_CHAR_TO_BYTE[c] for c in name) for name in (a, b))
+            if ids[left + right] != 256 + i:
+                raise ValueError(f"merge {i} makes token {ids[left + right]}, not {256 + i}")
+            merges.append((ids[left], ids[right]))
+        if len(vocab) != 256 + len(merges) or any(ids[bytes([b])] != b for b in range(256)):
+            raise ValueError("its tokens are not the 256 bytes in order and one for each merge")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is cut short or no tokenizer of tinygpt: {error!r}") from error
+    return merges

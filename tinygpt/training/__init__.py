@@ -1,0 +1,6 @@
+"""Training: the arguments of a run, its loop, and its folder."""
+
+from tinygpt.training.arguments import PRESETS, TrainingArguments
+from tinygpt.training.trainer import Trainer, TrainingError
+
+__all__ = ["PRESETS", "Trainer", "TrainingArguments", "TrainingError"]

@@ -1,0 +1,113 @@
+"""The folder of a run: what it holds, how it is made, and which is the newest.
+
+runs/python-docs-20260131-120000/
+    config.json  model.safetensors  tokenizer.json      the model, for generate and others
+    run.json                                            the settings, the text's SHA-256, versions
+    log.jsonl  loss.png                                 how the loss fell
+"""
+
+import json
+import platform
+import shutil
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygpt.files import write_text
+from tinygpt.models.pretrained import WEIGHTS_FILE
+
+RUN_FILE, LOG_FILE, LOSS_PICTURE = "run.json", "log.jsonl", "loss.png"
+
+
+def new_run_folder(output_dir: str | Path, corpus: str, n_parameters: int) -> Path:
+    """Make output_dir/corpus-time. ValueError, before anything is trained, where it cannot be
+    written or the disk has no room for the model."""
+    name = f"{corpus}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for i in range(1000):
+        folder = Path(output_dir) / (f"{name}-{i}" if i else name)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError as error:
+            if Path(output_dir).is_dir():
+                continue  # another run began in this second
+            raise ValueError(f"cannot make {folder}: {error}") from error
+        except OSError as error:
+            raise ValueError(f"cannot make {folder}: {error.strerror or error}") from error
+        break
+    else:
+        raise ValueError(f"{output_dir} has a thousand runs of this second: choose another")
+    need = 2 * 4 * n_parameters + 10_000_000  # the old file stays until the new one is whole
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        folder.rmdir()
+        raise ValueError(
+            f"{Path(output_dir).resolve()} has {free / 1e6:.0f} MB free, the run needs "
+            f"{need / 1e6:.0f} MB: choose another --output-dir"
+        )
+    return folder
+
+
+def write_run(folder: Path, model: Any, training: Any, data: Any, corpus: Any) -> None:
+    """run.json: all settings, what the text was, and the versions that made the numbers."""
+    content = {
+        "model": asdict(model),
+        "training": asdict(training),
+        "data": asdict(data),
+        "text": {
+            "name": corpus.name,
+            "sha256": corpus.sha256,
+            "characters": len(corpus.train) + len(corpus.validation),
+        },
+        "versions": {
+            "tinygpt": version("tinygpt"),
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+        },
+    }
+    write_text(folder / RUN_FILE, json.dumps(content, indent=2) + "\n")
+
+
+def newest_run(output_dir: str | Path = "runs") -> Path:
+    """The run whose model was saved last. ValueError where there is none."""
+    folders = [p.parent for p in Path(output_dir).glob(f"*/{WEIGHTS_FILE}")]
+    if not folders:
+        raise ValueError(
+            f"there is no run in {Path(output_dir).resolve()}: train one with `tinygpt train`, "
+            f"or give the folder of a run"
+        )
+    return max(folders, key=lambda folder: (folder / WEIGHTS_FILE).stat().st_mtime_ns)
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The whole lines of log.jsonl; one that was being written when the run stopped is left out."""
+    path = folder / LOG_FILE
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    return [json.loads(line) for line in lines]
+
+
+def draw_loss(folder: Path) -> None:
+    """loss.png from log.jsonl: training and validation loss against the step."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    log = read_log(folder)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for name, marker in (("loss", ""), ("validation_loss", "o")):
+        points = [(line["step"], line[name]) for line in log if name in line]
+        if points:
+            steps, losses = zip(*points, strict=True)
+            axes.plot(steps, losses, label=name.replace("_", " "), marker=marker)
+            axes.annotate(f" {losses[-1]:.2f}", (steps[-1], losses[-1]), va="center")
+    axes.set(xlabel="step", ylabel="loss, nats per token")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    canvas.print_png(folder / LOSS_PICTURE)
