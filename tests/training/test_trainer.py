@@ -28,7 +28,8 @@ IDS = rng.integers(0, 11, 300).astype(np.uint16)
 
 def trainer(dropout=0.0, dtype="float64", **settings):
     model = GPT(GPTConfig(**SMALL, dropout=dropout)).to(dtype)
-    return Trainer(model, TrainingArguments(**({"max_steps": 10, "warmup_steps": 2} | settings)))
+    defaults = {"max_steps": 10, "warmup_steps": 2, "workers": 1}
+    return Trainer(model, TrainingArguments(**(defaults | settings)))
 
 
 def hand_written(model, steps, a):

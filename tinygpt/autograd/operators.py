@@ -25,7 +25,8 @@ class Named:
     def ship(self) -> None:
         """Enter an op of this package by its name, which no other may have. A student's op is not
         entered: defining it again, in a cell that runs twice, simply makes another one."""
-        if self.__module__.startswith("tinygpt.") and not self.name.startswith("_"):
+        ours = (self.__module__ or "").startswith("tinygpt.")  # None in a cell run by exec
+        if ours and not self.name.startswith("_"):
             if shipped.setdefault(self.name, self).__module__ != self.__module__:
                 raise ValueError(f"{shipped[self.name]} has that name already")
             shipped[self.name] = self

@@ -30,13 +30,14 @@ class TrainingArguments:
     sample_steps: int = 500  # write some text every so many steps; 0: never
     save_steps: int = 500  # save the model every so many steps, and at the end
     seed: int = 0  # of the weights, the batches and dropout
+    workers: int = 0  # threads that share the rows of a batch; 0: one for each core (GPU: one)
     device: str = field(default_factory=default_device)  # "cpu", "gpu", "gpu:1"
     output_dir: str = "runs"  # where the folders of runs are made
 
     def __post_init__(self) -> None:
         for name in ("max_steps", "batch_size", "eval_steps", "logging_steps", "save_steps"):
             self._at_least(name, 1)
-        for name in ("micro_batch_size", "warmup_steps", "sample_steps", "seed"):
+        for name in ("micro_batch_size", "warmup_steps", "sample_steps", "seed", "workers"):
             self._at_least(name, 0)
         for name in ("learning_rate", "min_learning_rate", "weight_decay", "max_grad_norm"):
             value = getattr(self, name)

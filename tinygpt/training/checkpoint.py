@@ -100,14 +100,13 @@ def draw_loss(folder: Path) -> None:
     log = read_log(folder)
     figure = Figure(figsize=(7, 4), layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes = figure.add_subplot(xlabel="step", ylabel="loss, nats per token")
+    axes.spines[["top", "right"]].set_visible(False)
     for name, marker in (("loss", ""), ("validation_loss", "o")):
         points = [(line["step"], line[name]) for line in log if name in line]
         if points:
             steps, losses = zip(*points, strict=True)
             axes.plot(steps, losses, label=name.replace("_", " "), marker=marker)
             axes.annotate(f" {losses[-1]:.2f}", (steps[-1], losses[-1]), va="center")
-    axes.set(xlabel="step", ylabel="loss, nats per token")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+            axes.legend(frameon=False)
     canvas.print_png(folder / LOSS_PICTURE)

@@ -6,6 +6,7 @@ what a run needs: a progress bar, held-out loss, samples, a log, a model on disk
 
 import json
 import math
+import os
 import signal
 import threading
 import time
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygpt.autograd.engine import no_grad
-from tinygpt.backend import Array, array_module, is_host, keep_freed_memory, to_float
+from tinygpt.backend import Array, is_host, keep_freed_memory, like, to_float
 from tinygpt.generation.writing import generate_text
 from tinygpt.models.gpt import GPT
 from tinygpt.optim.adam import AdamW
@@ -26,6 +27,7 @@ from tinygpt.optim.schedule import warmup_cosine
 from tinygpt.text.batches import check_length, random_batches, window_batches
 from tinygpt.training.arguments import TrainingArguments
 from tinygpt.training.checkpoint import LOG_FILE, draw_loss
+from tinygpt.training.parallel import Workers
 
 EVAL_WINDOWS = 512  # held-out windows that a loss is measured on, at most
 
@@ -64,6 +66,7 @@ class Trainer:
         self.optimizer = AdamW(
             model, lr=a.learning_rate, betas=a.betas, weight_decay=a.weight_decay
         )
+        self.workers = Workers(model, self._number_of_workers())
         self.norm: Array = np.zeros(())  # of the last gradient, before clipping
 
     # ------------------------------------------------------------------------------ one step
@@ -71,36 +74,42 @@ class Trainer:
     def step(self, x: np.ndarray, y: np.ndarray) -> Array:
         """One optimiser step on the batch x, y (B, T); the loss as a 0-d array, unread.
 
-        With micro_batch_size the rows are worked off a few at a time. Each part counts by its
-        kept targets (a mean of means would give a target of a small part too much weight), and
-        dropout is told where the part begins, so the result is that of the whole batch.
+        The rows are divided over the workers, and with micro_batch_size worked off a few at a
+        time. Each part counts by its kept targets (a mean of means would give a target of a small
+        part too much weight), and dropout is told where the part begins, so the result is that of
+        the whole batch.
         """
-        a, model, vector = self.arguments, self.model.train(), self.model.vector()
-        taken = self.optimizer.steps + 1
+        a, model = self.arguments, self.model.train()
         self.optimizer.lr = warmup_cosine(
-            taken,
+            self.optimizer.steps + 1,
             peak=a.learning_rate,
             floor=min(a.min_learning_rate, a.learning_rate),
             warmup=a.warmup_steps,
             total=a.max_steps,
         )
-        size = a.micro_batch_size or len(x)
-        n_kept = np.count_nonzero(np.asarray(y) != -100)
-        loss: Any = 0.0
         self.optimizer.zero_grad()
-        for start in range(0, len(x), size):
-            part = slice(start, start + size)
-            share = np.count_nonzero(y[part] != -100) / n_kept if n_kept else 1.0
-            if share == 0:
-                continue
-            vector.row = start
-            part_loss = model.loss(x[part], y[part])
-            xp = array_module(part_loss.data)
-            part_loss.backward(xp.full((), share, dtype=part_loss.dtype))
-            loss = loss + part_loss.data * share
-        vector.row = 0
-        self.norm = clip_grad_norm(model, a.max_grad_norm)
-        self.optimizer.step()
+        n_kept = np.count_nonzero(y != -100)
+        if n_kept == 0:
+            raise ValueError("every target is -100: there is nothing to learn from")
+        size = a.micro_batch_size or len(x)
+
+        def work(model: GPT, rows: slice) -> Any:
+            """Backward through these rows; their share of the loss."""
+            loss = 0.0
+            for start in range(rows.start, rows.stop, size):
+                part = slice(start, min(start + size, rows.stop))
+                share = np.count_nonzero(y[part] != -100) / n_kept
+                if share:
+                    model.vector().row = start
+                    part_loss = model.loss(x[part], y[part])
+                    part_loss.backward(like(np.asarray(share), part_loss.data))
+                    loss = loss + part_loss.data * share
+            return loss
+
+        with self.workers.one_blas_thread_each():
+            loss = self.workers.sum_of(len(x), work)
+            self.norm = clip_grad_norm(model, a.max_grad_norm)
+            self.optimizer.step()
         return loss
 
     # ------------------------------------------------------------------------------ the loop
@@ -177,6 +186,13 @@ class Trainer:
         draw_loss(self.folder)
 
     # -------------------------------------------------------------------------------- details
+
+    def _number_of_workers(self) -> int:
+        a = self.arguments
+        if a.device != "cpu":
+            return 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return min(a.workers or cores or 1, a.batch_size)
 
     def _stop_unless_finite(self, step: int, loss: Array) -> None:
         values = {"loss": to_float(loss), "gradient norm": to_float(self.norm)}
