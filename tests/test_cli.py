@@ -16,30 +16,18 @@ from tinygpt.cli import run
 from tinygpt.text import ByteTokenizer
 
 TEXT = "the cat sat on the mat, and the dog lay on the log. " * 60
-FAST = [
-    "--max-steps",
-    "4",
-    "--batch-size",
-    "2",
-    "--block-size",
-    "8",
-    "--n-layer",
-    "1",
-    "--n-head",
-    "2",
-    "--n-embd",
-    "8",
-    "--vocab-size",
-    "270",
-    "--eval-steps",
-    "2",
-    "--sample-steps",
-    "2",
-    "--logging-steps",
-    "1",
-    "--workers",
-    "1",
-]
+
+
+def fast(**changes):
+    """Flags for a run of a second; a setting that is None is not given."""
+    settings = {
+        "max_steps": 4, "batch_size": 2, "block_size": 8, "n_layer": 1, "n_head": 2, "n_embd": 8,
+        "vocab_size": 270, "eval_steps": 2, "sample_steps": 2, "logging_steps": 1, "workers": 1,
+    } | changes  # fmt: skip
+    return [f"--{k.replace('_', '-')}={v}" for k, v in settings.items() if v is not None]
+
+
+FAST = fast()
 
 
 @pytest.fixture
@@ -106,16 +94,14 @@ def test_settings_from_a_run_and_from_toml(here, capfd):
     assert second["model"]["bias"] is False
     assert second["training"]["max_steps"] == 3
     (here / "mine.toml").write_text("n_embd = 16\n[training]\nseed = 3\n", encoding="utf-8")
-    assert run(["train", "cats.txt", *FAST[:-8], "--n-embd", "24", "--config=mine.toml"]) == 0
+    assert run(["train", "cats.txt", *fast(n_embd=24), "--config=mine.toml"]) == 0
     third = json.loads((newest(here) / "run.json").read_text(encoding="utf-8"))
     assert (third["model"]["n_embd"], third["training"]["seed"]) == (24, 3)
 
 
 def test_bytes_and_a_small_text(here, capfd):
-    assert (
-        run(["train", "cats.txt", *FAST[:-10], "--vocab-size", "256", "--tokenizer", "byte"]) == 0
-    )
-    assert run(["train", "cats.txt", "--tokenizer=byte", *FAST[:10]]) == 0  # 1024 was not asked for
+    assert run(["train", "cats.txt", *fast(vocab_size=256), "--tokenizer", "byte"]) == 0
+    assert run(["train", "cats.txt", *fast(vocab_size=None), "--tokenizer=byte"]) == 0
     assert GPT.from_pretrained(newest(here)).config.vocab_size == 256
     (here / "ab.txt").write_text("ab " * 500, encoding="utf-8")
     assert run(["train", "ab.txt", *FAST]) == 0
@@ -316,7 +302,7 @@ def test_every_file_names_its_encoding(here):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_saves_and_exits_130(here):
-    many = [*FAST, "--max-steps", "100000", "--eval-steps", "100000", "--sample-steps", "0"]
+    many = fast(max_steps=100000, eval_steps=100000, sample_steps=0)
     process = subprocess.Popen(
         [sys.executable, "-m", "tinygpt", "train", "cats.txt", *many],
         stdout=subprocess.PIPE,

@@ -25,6 +25,7 @@ ARROWS = {
     "testing": ["training"],
     "cli": ["testing"],
     "__main__": ["cli"],
+    "one_page": [],
 }
 
 
