@@ -1,6 +1,7 @@
 """The engine: Tensor, op, backward; the small ops; parameters; the gradient checks."""
 
 from tinygpt.autograd import ops
+from tinygpt.autograd.adjoint import adjoint_check
 from tinygpt.autograd.engine import Tensor, no_grad, op, recording
 from tinygpt.autograd.gradcheck import GradientError, check_gradient
 from tinygpt.autograd.parameters import Parameter, ParameterVector
@@ -10,6 +11,7 @@ __all__ = [
     "Parameter",
     "ParameterVector",
     "Tensor",
+    "adjoint_check",
     "check_gradient",
     "no_grad",
     "op",

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.operators import Named, Operators, as_array, describe, keep_dtype, unwrap
+from tinygpt.autograd.operators import Mismatch, Named, Operators, as_array, describe, unwrap
 from tinygpt.backend import ARRAYS, Array, array_module
 
 
@@ -105,9 +105,7 @@ class Node:
                 if parent is not None and g is not None:
                     g = g if type(g) in ARRAYS else np.asarray(g)  # a full sum is a NumPy scalar
                     if g.shape != parent.shape or g.dtype != parent.dtype:
-                        raise ValueError(
-                            f"argument {i}: {describe(parent)}, its gradient: {describe(g)}"
-                        )
+                        raise Mismatch(i, parent, g)
                     parent.add(g)
         except Exception as error:
             error.add_note(f"in backward of {self.name}{describe(parents)}, dy {describe(dy)}")
@@ -143,7 +141,7 @@ class Op(Named):
             several = type(y) is tuple
             outputs = tuple(map(Tensor, y)) if several else (Tensor(y),)
             if "dtype" not in settings:
-                keep_dtype(parents, outputs)
+                self.keep_dtype(parents, outputs)
             if _thread.recording:
                 node = outputs[0].node = Node(self.name, backward, parents, outputs[0].data)
                 if several:  # each output has a node, which hands its part of dy to that of the op

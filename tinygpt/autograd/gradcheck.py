@@ -15,21 +15,27 @@ zeros would pass. Everything is computed in float64 on copies.
 
 import contextlib
 import inspect
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from typing import Any
 
 import numpy as np
 
+from tinygpt.autograd.diagnosis import Circumstances, Number, cause_of_mismatch, likely_cause
 from tinygpt.autograd.engine import Leaf, Tensor, no_grad, op
+from tinygpt.autograd.operators import Mismatch
 from tinygpt.backend import to_cpu
 
 DIRECTIONS = 4  # random directions through an argument that is too large to walk element by element
+REDRAWS = 8  # other points to try where the function has a kink
 
 
 class GradientError(AssertionError):
     """A gradient is wrong. The attributes say where: op, argument (its name), index (None for a
-    random direction, or where no number was compared), expected, got, and ratio = got / expected.
+    random direction, or where no number was compared), expected, got, ratio = got / expected, and
+    cause, a sentence, where one explains every element that was compared.
     """
 
     def __init__(
@@ -41,9 +47,10 @@ class GradientError(AssertionError):
         index: tuple[int, ...] | None = None,
         expected: float | None = None,
         got: float | None = None,
+        cause: str | None = None,
     ):
-        super().__init__(message)
-        self.op, self.argument, self.index = op, argument, index
+        super().__init__(message + (f"\n  likely: {cause}" if cause else ""))
+        self.op, self.argument, self.index, self.cause = op, argument, index, cause
         self.expected, self.got = expected, got
         self.ratio = None if expected is None or got is None else _ratio(got, expected)
 
@@ -65,7 +72,8 @@ class GradientReport:
     """What check_gradient looked at. print(report) shows a table."""
 
     op: str
-    arguments: tuple[ArgumentReport, ...] = field(default_factory=tuple)
+    arguments: tuple[ArgumentReport, ...]
+    taylor_slope: float | None = None  # 2 or more: see _taylor_slope; None: f is linear here
 
     @property
     def worst_error(self) -> float:
@@ -90,6 +98,10 @@ class _Argument:
     leaf: Any  # the Tensor or Parameter over it in the latest call
 
 
+class _Kink(Exception):
+    """The function has no derivative at this point."""
+
+
 def check_gradient(
     fn: Callable,
     *inputs: Any,
@@ -109,165 +121,328 @@ def check_gradient(
     `samples` elements (first and last along each axis among them) and some random directions.
     The error of an element is |expected - got| / max(|expected|, |got|, floor), where the floor is
     what rounding lets us see plus a thousandth of the argument's largest element; it must be at
-    most `tolerance`.
+    most `tolerance`. Then the remainder of the Taylor series must fall as it should.
+
+    Where the function itself has a kink (its quotients to both sides do not approach each other)
+    another point near by is drawn; if none is smooth, that is said.
 
     Also refused: a gradient of another shape or dtype, a backward or forward that writes into dy or
     into an input, a function that gives two answers for the same inputs.
     """
-    name = _name_of(fn)
-    rng = np.random.default_rng(seed)
-    values = [_promote(x) for x in inputs]
-    names = _argument_names(fn, len(inputs))
-    arguments = [_Argument(names[i], v, None) for i, v in enumerate(values) if _is_float_array(v)]
+    name, rng = name_of(fn), np.random.default_rng(seed)
+    values, names = [promote(x) for x in inputs], _argument_names(fn, len(inputs))
     with _parameters_in_float64(fn) as parameters:
-        arguments += parameters
+        arguments = [
+            _Argument(names[i], v, None) for i, v in enumerate(values) if is_float_array(v)
+        ] + parameters
         if not arguments:
             raise ValueError(f"{name} has no float input, so there is no gradient to check")
+        check = _Check(fn, name, values, arguments, eps, tolerance, samples)
+        for _ in range(REDRAWS):
+            try:
+                return check.run(rng)
+            except _Kink:
+                for a in arguments:
+                    a.array += 1e-3 * (1 + np.abs(a.array)) * rng.standard_normal(a.array.shape)
+    raise GradientError(
+        f"{name}: there is a kink at the given point and at {REDRAWS - 1} others near by, so there "
+        "is no gradient to compare with: give other inputs",
+        op=name,
+    )
 
-        def call() -> list[Any]:
-            fresh = iter(arguments)
-            tensors = list(values)
-            for i, v in enumerate(values):
-                if _is_float_array(v):
-                    argument = next(fresh)
-                    argument.leaf = tensors[i] = Tensor(v, requires_grad=True)
-            y = fn(*tensors)
-            ys = list(y) if isinstance(y, tuple | list) else [y]
-            for part in ys:
-                if not isinstance(part, Tensor):
-                    kind = type(part).__name__
-                    raise TypeError(f"{name} must return a Tensor or a tuple of them, got {kind}")
-            return ys
 
-        def forward() -> list[np.ndarray]:
-            with no_grad():
-                return [np.array(to_cpu(y.data)) for y in call() if y.dtype.kind == "f"]
+class _Check:
+    """One function with its arguments, and the steps of checking it."""
 
-        before = [a.array.copy() for a in arguments]
-        ys = [y for y in call() if y.dtype.kind == "f"]
-        outputs = [np.array(to_cpu(y.data)) for y in ys]
-        _refuse_changes(name, "forward", arguments, before)
-        dys = [rng.standard_normal(y.shape) for y in outputs]
-        claimed = _claimed_gradients(name, ys, dys, arguments)
-        _refuse_changes(name, "backward", arguments, before)
-        _refuse_two_answers(name, outputs, forward())
+    def __init__(
+        self,
+        fn: Callable,
+        name: str,
+        values: list[Any],
+        arguments: list[_Argument],
+        eps: float,
+        tolerance: float,
+        samples: int,
+    ):
+        self.fn, self.name, self.values, self.arguments = fn, name, values, arguments
+        self.eps, self.tolerance, self.samples = eps, tolerance, samples
 
+    def run(self, rng: np.random.Generator) -> GradientReport:
+        before = [a.array.copy() for a in self.arguments]
+        ys = self.call()
+        self.outputs = [np.array(to_cpu(y.data)) for y in ys]
+        self.looks_like_float32 = all(map(_fits_float32, self.outputs)) and not any(
+            _fits_float32(a.array) for a in self.arguments
+        )
+        self.refuse_changes("forward", before)
+        self.dys = [rng.standard_normal(y.shape) for y in self.outputs]
+        claimed = self.claimed_gradients(ys)
+        self.refuse_changes("backward", before)
+        self.refuse_two_answers(self.outputs, self.forward())
         reports = []
-        for argument, gradient in zip(arguments, claimed, strict=True):
-            points = list(_points(argument.array.shape, samples, rng))
-            numbers = [_compare(argument, gradient, p, forward, dys, eps) for p in points]
-            reports.append(_judge(name, argument, points, numbers, tolerance))
-    return GradientReport(name, tuple(reports))
+        for argument, gradient in zip(self.arguments, claimed, strict=True):
+            points = list(_points(argument.array.shape, self.samples, rng))
+            numbers = [self.compare(argument, gradient, p) for p in points]
+            reports.append(self.judge(argument, points, numbers))
+        slope = self.taylor_slope(claimed, rng)
+        return GradientReport(self.name, tuple(reports), slope)
 
+    # ------------------------------------------------------------------------------ calling fn
 
-# ------------------------------------------------------------------------------- the two numbers
+    def call(self) -> list[Tensor]:
+        """The outputs that are floats, recorded, over the present values of the arguments."""
+        fresh, tensors = iter(self.arguments), list(self.values)
+        for i, v in enumerate(self.values):
+            if is_float_array(v):
+                argument = next(fresh)
+                argument.leaf = tensors[i] = Tensor(argument.array, requires_grad=True)
+        y = self.fn(*tensors)
+        ys = list(y) if isinstance(y, tuple | list) else [y]
+        for part in ys:
+            if not isinstance(part, Tensor):
+                kind = type(part).__name__
+                raise TypeError(f"{self.name} must return a Tensor or a tuple of them, got {kind}")
+        return [part for part in ys if part.dtype.kind == "f"]
 
+    def forward(self) -> list[np.ndarray]:
+        with no_grad():
+            return [np.array(to_cpu(y.data)) for y in self.call()]
 
-def _claimed_gradients(
-    name: str, ys: list[Tensor], dys: list[np.ndarray], arguments: list[_Argument]
-) -> list[np.ndarray]:
-    """The gradient of sum(dy * y) for each argument, by backward()."""
-    given = [dy.copy() for dy in dys]
-    total = _inner_product(*ys, dys=given)
-    if total.node is not None:
-        try:
-            total.backward()
-        except (ValueError, TypeError) as error:
-            raise GradientError(f"{name}: {error}", op=name) from error
-    for i, (dy, kept) in enumerate(zip(given, dys, strict=True)):
-        if not np.array_equal(dy, kept):
+    # ------------------------------------------------------------------------- the two numbers
+
+    def claimed_gradients(self, ys: list[Tensor]) -> list[np.ndarray]:
+        """The gradient of sum(dy * y) for each argument, by backward()."""
+        given = [dy.copy() for dy in self.dys]
+        total = _inner_product(*ys, dys=given)
+        if total.node is not None:
+            try:
+                total.backward()
+            except Mismatch as error:
+                cause = cause_of_mismatch(error.expected, error.got, error.dtype)
+                message = f"{self.name}: {error}"
+                argument = self.name_of_argument(error.argument)
+                raise GradientError(
+                    message, op=self.name, argument=argument, cause=cause
+                ) from error
+            except (ValueError, TypeError) as error:
+                raise GradientError(f"{self.name}: {error}", op=self.name) from error
+        for i, (dy, kept) in enumerate(zip(given, self.dys, strict=True)):
+            if not np.array_equal(dy, kept):
+                raise GradientError(
+                    f"{self.name}: backward wrote into its dy (output {i}), which another op may "
+                    "hold: compute into an array that backward allocated itself",
+                    op=self.name,
+                )
+        return [
+            np.zeros_like(a.array) if a.leaf.grad is None else np.array(to_cpu(a.leaf.grad))
+            for a in self.arguments
+        ]
+
+    def name_of_argument(self, i: int) -> str | None:
+        """The name of the op's argument i, where fn hands its own on as they are."""
+        same = [a for a in self.arguments if a.name.startswith(f"argument {i}")]
+        return same[0].name if same else None
+
+    def compare(self, argument: _Argument, gradient: np.ndarray, point: Any) -> Number:
+        """One element, or one direction, of an argument's gradient from both sides.
+
+        Only outputs that moved add to the rounding: each is known to a few units in its last place.
+        """
+        along = isinstance(point, np.ndarray)
+        got = float(np.sum(gradient * point) if along else gradient[point])
+        width, plus, minus = self.both_sides(argument, point, self.eps)
+        parts = [dy * (p - m) / width for dy, p, m in zip(self.dys, plus, minus, strict=True)]
+        expected = math.fsum(float(part.sum()) for part in parts)
+        moved = [(dy * p)[p != m] for dy, p, m in zip(self.dys, plus, minus, strict=True) if p.size]
+        noise = 4 * np.finfo(np.float64).eps / width
+        rounding = noise * math.sqrt(math.fsum(float(np.sum(part**2)) for part in moved))
+        self.refuse_kinks(argument, point, plus, minus, width, abs(expected) + rounding)
+        flat = np.concatenate([part.ravel() for part in parts]) if parts else np.zeros(0)
+        touched = np.flatnonzero(flat)
+        own = None
+        if not along and len(parts) == 1 and parts[0].shape == argument.array.shape:
+            own = float(parts[0][point])
+        return Number(
+            expected,
+            got,
+            rounding,
+            tuple(float(part.sum()) for part in parts),
+            own,
+            float(flat[touched[-1]]) if len(touched) else 0.0,
+        )
+
+    def both_sides(
+        self, argument: _Argument, point: Any, eps: float
+    ) -> tuple[float, list[np.ndarray], list[np.ndarray]]:
+        """How far the two sides are apart, and the outputs there."""
+        x, kept = argument.array, argument.array.copy()
+        at, step = (..., eps * point) if isinstance(point, np.ndarray) else (point, eps)
+        x[at] = kept[at] + step
+        ahead, plus = x.copy(), self.forward()
+        x[at] = kept[at] - step
+        width = 2 * eps if at is ... else float(ahead[at] - x[at])  # as it was rounded
+        minus = self.forward()
+        x[...] = kept
+        return width, plus, minus
+
+    def refuse_kinks(
+        self,
+        argument: _Argument,
+        point: Any,
+        plus: list[np.ndarray],
+        minus: list[np.ndarray],
+        width: float,
+        size: float,
+    ) -> None:
+        """_Kink where the quotients to both sides differ, and do so still from four times as far.
+
+        Half their difference is what a kink does to the central difference: below the tolerance it
+        does not matter. For a smooth function it is four times as large from four times as far.
+        """
+        near = self.one_sided_difference(plus, minus, width)
+        if near / 2 <= self.tolerance * size or self.looks_like_float32:
+            return  # it does not matter; or it is the staircase of float32, which is said below
+        wide, plus, minus = self.both_sides(argument, point, 4 * self.eps)
+        far = self.one_sided_difference(plus, minus, wide)
+        if near > 0.35 * far:
+            raise _Kink
+
+    def one_sided_difference(
+        self, plus: list[np.ndarray], minus: list[np.ndarray], width: float
+    ) -> float:
+        """The largest difference between the quotients to both sides, over all outputs; what
+        rounding can explain counts as 0."""
+        largest = 0.0
+        for dy, y, p, m in zip(self.dys, self.outputs, plus, minus, strict=True):
+            bend = np.abs(p - 2 * y + m)
+            rounding = 32 * np.finfo(np.float64).eps * (np.abs(p) + np.abs(y) + np.abs(m))
+            differences = np.abs(dy) * np.where(bend > rounding, bend, 0.0) * (2 / width)
+            largest = max(largest, float(differences.max(initial=0.0)))
+        return largest
+
+    def judge(self, argument: _Argument, points: list, numbers: list[Number]) -> ArgumentReport:
+        """The report of one argument, or a GradientError that names its worst element."""
+        directions = sum(isinstance(p, np.ndarray) for p in points)
+        elements = len(points) - directions
+        floor = 1e-3 * max((abs(n.expected) for n in numbers[:elements]), default=0.0)
+        errors = [self.error(n, floor) for n in numbers]
+        worst = int(np.argmax(errors))
+        index = tuple(int(i) for i in points[worst]) if worst < elements else None
+        if errors[worst] > self.tolerance:
+            n = numbers[worst]
+            where = "along a random direction" if index is None else f"at {list(index)}"
+            off = sum(e > self.tolerance for e in errors)
             raise GradientError(
-                f"{name}: backward wrote into its dy (output {i}). Another op may hold the same "
-                "array: compute into one that backward allocated itself",
-                op=name,
+                f"{self.name}: the gradient of {argument.name} is wrong {where}\n"
+                f"  expected {n.expected:.9g} (central difference), got {n.got:.9g} (backward), "
+                f"ratio {_ratio(n.got, n.expected):.6g}\n"
+                f"  {off} of {len(numbers)} numbers compared are off by more than "
+                f"{self.tolerance:g}",
+                op=self.name,
+                argument=argument.name,
+                index=index,
+                expected=n.expected,
+                got=n.got,
+                cause=self.cause(argument, numbers[:elements], floor),
             )
-    grads = [a.leaf.grad for a in arguments]
-    return [
-        np.zeros_like(a.array) if g is None else np.array(to_cpu(g))
-        for a, g in zip(arguments, grads, strict=True)
-    ]
+        shape = argument.array.shape
+        return ArgumentReport(argument.name, shape, errors[worst], index, elements, directions)
+
+    def error(self, n: Number, floor: float) -> float:
+        """The relative error, inf where a number is not finite."""
+        size = max(abs(n.expected), abs(n.got), floor + n.rounding / self.tolerance)
+        error = abs(n.expected - n.got) / size if size else 0.0
+        return error if math.isfinite(error) else math.inf
+
+    def cause(self, argument: _Argument, numbers: list[Number], floor: float) -> str | None:
+        rounding = max((n.rounding for n in numbers), default=0.0)
+        tolerance = 10 * self.tolerance  # the candidates are central differences themselves
+
+        def close(got: float, candidate: float) -> bool:
+            return abs(got - candidate) <= tolerance * max(abs(candidate), floor) + 10 * rounding
+
+        arrays = [a.array for a in self.arguments]
+        circumstances = Circumstances(
+            shapes=tuple(a.shape for a in [*arrays, *self.outputs]),
+            has_indices=any(_is_integer(v) for v in self.values),
+            looks_like_float32=self.looks_like_float32,
+        )
+        whole = len(numbers) == argument.array.size
+        return likely_cause(numbers, argument.array.shape if whole else None, circumstances, close)
+
+    # ----------------------------------------------------------------------------- Taylor
+
+    def taylor_slope(self, claimed: list[np.ndarray], rng: np.random.Generator) -> float | None:
+        """How the remainder |L(x + h v) - L(x) - h <g, v>| falls with h: as h^2, so the slope of
+        its logarithm is 2 (more where the second derivative vanishes). With a wrong g it is 1.
+
+        All arguments move at once along one random direction. None where the remainder is rounding
+        from the start: a linear function. GradientError where the slope stays below 1.5.
+        """
+        vs = [rng.standard_normal(a.array.shape) for a in self.arguments]
+        slope = math.fsum(float(np.sum(g * v)) for g, v in zip(claimed, vs, strict=True))
+        kept = [a.array.copy() for a in self.arguments]
+        size = math.fsum(
+            float(np.sum(np.abs(dy * y))) for dy, y in zip(self.dys, self.outputs, strict=True)
+        )
+        remainders = []
+        for h in 0.01 * 0.5 ** np.arange(10):
+            for a, x, v in zip(self.arguments, kept, vs, strict=True):
+                a.array[...] = x + h * v
+            moved = math.fsum(
+                float(np.sum(dy * (y - y0)))
+                for dy, y, y0 in zip(self.dys, self.forward(), self.outputs, strict=True)
+            )
+            remainders.append(abs(moved - h * slope))
+        for a, x in zip(self.arguments, kept, strict=True):
+            a.array[...] = x
+        visible = list(takewhile(lambda r: r > 1e-12 * size, remainders))
+        if len(visible) < 4:  # rounding
+            return None
+        slopes = [math.log2(a / b) for a, b in pairwise(visible)]
+        best = max(slopes[-3:])
+        if best < 1.5:
+            raise GradientError(
+                f"{self.name}: the remainder of the Taylor series falls as h^{best:.2f} in place "
+                "of h^2: the gradient as a whole is not the slope of the function",
+                op=self.name,
+            )
+        return best
+
+    # ------------------------------------------------------------------------------- refusals
+
+    def refuse_changes(self, what: str, before: list[np.ndarray]) -> None:
+        for argument, kept in zip(self.arguments, before, strict=True):
+            if not np.array_equal(argument.array, kept, equal_nan=True):
+                raise GradientError(
+                    f"{self.name}: {what} wrote into its input {argument.name}, which belongs to "
+                    "the caller",
+                    op=self.name,
+                    argument=argument.name,
+                )
+
+    def refuse_two_answers(self, first: list[np.ndarray], second: list[np.ndarray]) -> None:
+        for a, b in zip(first, second, strict=True):
+            if not np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True):
+                raise GradientError(
+                    f"{self.name}: two calls with the same inputs gave different results: are "
+                    "there random numbers in it? Seed them inside the function",
+                    op=self.name,
+                )
 
 
 @op
 def _inner_product(*ys, dys):
     """sum over all outputs of dy * y, whose backward hands each output our own dy."""
-    total = sum(np.sum(y * dy) for y, dy in zip(ys, dys, strict=True))
+    total = sum(np.sum(to_cpu(y) * dy) for y, dy in zip(ys, dys, strict=True))
     return np.asarray(total), lambda one: tuple(dys)
 
 
-def _compare(
-    argument: _Argument,
-    gradient: np.ndarray,
-    point: Any,
-    forward: Callable,
-    dys: list[np.ndarray],
-    eps: float,
-) -> tuple[float, float, float]:
-    """(expected, got, rounding) for one element, or along one direction, of an argument.
-
-    Only outputs that moved add to the rounding: each is known to a few units in its last place.
-    """
-    x = argument.array
-    kept = x.copy()
-    step = eps * point if isinstance(point, np.ndarray) else eps
-    at = ... if isinstance(point, np.ndarray) else point
-    x[at] = kept[at] + step
-    ahead, plus = x.copy(), forward()
-    x[at] = kept[at] - step
-    width, minus = ahead - x, forward()
-    x[...] = kept
-    if isinstance(point, np.ndarray):
-        width, got = 2 * eps, float(np.sum(gradient * point))
-    else:  # as it was rounded
-        width, got = float(width[at]), float(gradient[at])
-    expected = sum(float(np.sum(dy * (p - m))) for dy, p, m in zip(dys, plus, minus, strict=True))
-    squares = [np.sum((dy * p)[p != m] ** 2) for dy, p, m in zip(dys, plus, minus, strict=True)]
-    rounding = 4 * np.finfo(np.float64).eps * float(np.sqrt(sum(squares)))
-    return expected / width, got, rounding / width
-
-
-def _judge(
-    name: str, argument: _Argument, points: list, numbers: list, tolerance: float
-) -> ArgumentReport:
-    """The report of one argument, or a GradientError that names its worst element."""
-    directions = sum(isinstance(p, np.ndarray) for p in points)
-    elements = len(points) - directions
-    floor = 1e-3 * max((abs(expected) for expected, _, _ in numbers[:elements]), default=0.0)
-    errors = [_error(n, floor, tolerance) for n in numbers]
-    worst = int(np.argmax(errors))
-    index = tuple(int(i) for i in points[worst]) if worst < elements else None
-    if errors[worst] > tolerance:
-        expected, got, _ = numbers[worst]
-        where = "along a random direction" if index is None else f"at {list(index)}"
-        off = sum(e > tolerance for e in errors)
-        raise GradientError(
-            f"{name}: the gradient of {argument.name} is wrong {where}\n"
-            f"  expected {expected:.9g} (central difference), got {got:.9g} (backward), "
-            f"ratio {_ratio(got, expected):.6g}\n"
-            f"  {off} of {len(numbers)} numbers compared are off by more than {tolerance:g}",
-            op=name,
-            argument=argument.name,
-            index=index,
-            expected=expected,
-            got=got,
-        )
-    shape = argument.array.shape
-    return ArgumentReport(argument.name, shape, errors[worst], index, elements, directions)
-
-
-def _error(numbers: tuple[float, float, float], floor: float, tolerance: float) -> float:
-    """The relative error of (expected, got, rounding), inf where a number is not finite."""
-    expected, got, rounding = numbers
-    size = max(abs(expected), abs(got), floor + rounding / tolerance)
-    error = abs(expected - got) / size if size else 0.0
-    return error if np.isfinite(error) else float("inf")
+# ------------------------------------------------------------------------ where, and from what
 
 
 def _ratio(got: float, expected: float) -> float:
     return got / expected if expected else float("inf") if got else float("nan")
-
-
-# ------------------------------------------------------------------------ where, and from what
 
 
 def _points(shape: tuple[int, ...], samples: int, rng: np.random.Generator) -> Iterator[Any]:
@@ -289,19 +464,28 @@ def _points(shape: tuple[int, ...], samples: int, rng: np.random.Generator) -> I
         yield rng.standard_normal(shape)
 
 
-def _promote(x: Any) -> Any:
+def promote(x: Any) -> Any:
     """Floats as float64 copies of our own, contiguous; integers, booleans and None as they are."""
     if isinstance(x, Tensor):
-        kept = _promote(to_cpu(x.data))
-        return kept if _is_float_array(kept) else Tensor(kept)
+        kept = promote(to_cpu(x.data))
+        return kept if is_float_array(kept) else Tensor(kept)
     if isinstance(x, float | list | np.ndarray | np.floating):
         array = np.asarray(x)
         return np.array(array, np.float64, order="C") if array.dtype.kind == "f" else array.copy()
     return x
 
 
-def _is_float_array(x: Any) -> bool:
+def is_float_array(x: Any) -> bool:
     return isinstance(x, np.ndarray) and x.dtype.kind == "f"
+
+
+def _is_integer(x: Any) -> bool:
+    x = x.data if isinstance(x, Tensor) else x
+    return isinstance(x, np.ndarray) and x.dtype.kind in "iu"
+
+
+def _fits_float32(a: np.ndarray) -> bool:
+    return bool(np.array_equal(a, a.astype(np.float32)))
 
 
 @contextlib.contextmanager
@@ -321,29 +505,7 @@ def _parameters_in_float64(fn: Any) -> Iterator[list[_Argument]]:
             p.data, p.node = data, node
 
 
-def _refuse_changes(
-    name: str, what: str, arguments: list[_Argument], before: list[np.ndarray]
-) -> None:
-    for argument, kept in zip(arguments, before, strict=True):
-        if not np.array_equal(argument.array, kept, equal_nan=True):
-            raise GradientError(
-                f"{name}: {what} wrote into its input {argument.name}, which belongs to the caller",
-                op=name,
-                argument=argument.name,
-            )
-
-
-def _refuse_two_answers(name: str, first: list[np.ndarray], second: list[np.ndarray]) -> None:
-    for a, b in zip(first, second, strict=True):
-        if not np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True):
-            raise GradientError(
-                f"{name}: two calls with the same inputs gave different results: are there random "
-                "numbers in it? Seed them inside the function",
-                op=name,
-            )
-
-
-def _name_of(fn: Any) -> str:
+def name_of(fn: Any) -> str:
     name = getattr(fn, "__name__", type(fn).__name__)
     return "the function" if name == "<lambda>" else name
 

@@ -31,6 +31,14 @@ class Named:
                 raise ValueError(f"{shipped[self.name]} has that name already")
             shipped[self.name] = self
 
+    def keep_dtype(self, parents: list, outputs: tuple) -> None:
+        """Refuse float64 made of float32 by accident: it costs twice the memory and the time."""
+        for parent in parents:
+            for out in outputs:
+                if parent is not None and parent.dtype != out.data.dtype:
+                    change = f"{parent.dtype} became {out.data.dtype}"
+                    raise TypeError(f"{change}: is a NumPy scalar or a float64 array in it?")
+
     def __repr__(self) -> str:
         return f"<op {self.__module__}.{self.name}>"
 
@@ -40,6 +48,16 @@ def describe(a: Any) -> str:
     if isinstance(a, list | tuple):
         return f"({', '.join(map(describe, a))})"
     return f"{a.dtype} {a.shape}" if hasattr(a, "shape") else repr(a)
+
+
+class Mismatch(ValueError):
+    """A backward returned a gradient whose shape or dtype is not that of its argument."""
+
+    def __init__(self, argument: int, parent: Any, gradient: Any):
+        pair = f"{describe(parent)}, its gradient: {describe(gradient)}"
+        super().__init__(f"argument {argument}: {pair}")
+        self.argument, self.expected = argument, parent.shape
+        self.got, self.dtype = gradient.shape, gradient.dtype
 
 
 def as_array(data: Any) -> np.ndarray:
@@ -66,15 +84,6 @@ def unwrap(args: tuple) -> tuple[list, list]:
             if isinstance(a, np.generic) or (type(a) is np.ndarray and a.ndim == 0):
                 arrays[i] = a.item()
     return arrays, parents
-
-
-def keep_dtype(parents: list, outputs: tuple) -> None:
-    """Refuse float64 that was made of float32 by accident: it costs twice the memory and time."""
-    for parent in parents:
-        for out in outputs:
-            if parent is not None and parent.dtype != out.data.dtype:
-                change = f"{parent.dtype} became {out.data.dtype}"
-                raise TypeError(f"{change}: is a NumPy scalar or a float64 array in it?")
 
 
 def _array(x: Any) -> Any:
