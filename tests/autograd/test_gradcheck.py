@@ -1,12 +1,18 @@
 """The checker: wrong gradients that it must refuse, right ones that it must accept."""
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tinygpt as tg
-from tinygpt import GradientError, Tensor, check_gradient, op
+from tests.autograd.wrong_gradients import WRONG
+from tinygpt import GradientError, Tensor, check_gradient, op, ops
+from tinygpt.autograd import adjoint_check, gradcheck
 from tinygpt.autograd.parameters import Parameter
-from tinygpt.nn import Linear, Module, softmax
+from tinygpt.nn import Linear, Module, layer_norm, softmax
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((3, 5))
@@ -24,49 +30,43 @@ def wrong(forward, backward):
     return student
 
 
-def np_softmax(x):
-    e = np.exp(x - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
-
-
-# what students really write; (forward, wrong backward, a right backward)
-WRONG = {
-    "twice": (np.sin, lambda x, y, dy: 2 * np.cos(x) * dy, 2.0),
-    "sign": (np.cos, lambda x, y, dy: np.sin(x) * dy, -1.0),
-    "dy forgotten": (np.sin, lambda x, y, dy: np.cos(x), None),
-    "zeros": (np_softmax, lambda x, y, dy: np.zeros_like(x), 0.0),
-    "only the diagonal term": (np_softmax, lambda x, y, dy: y * (1 - y) * dy, None),
-    "row sum forgotten": (np_softmax, lambda x, y, dy: y * dy, None),
-    "mean without 1/n": (
-        lambda x: x.mean(-1),
-        lambda x, y, dy: np.broadcast_to(dy[:, None], x.shape),
-        5.0,
-    ),
-    "derivative at y": (np.exp, lambda x, y, dy: np.exp(y) * dy, None),
-    "inner derivative": (lambda x: np.tanh(3 * x), lambda x, y, dy: (1 - y * y) * dy, 1 / 3),
-    "off by 1e-4": (np.sin, lambda x, y, dy: (1 + 1e-4) * np.cos(x) * dy, 1.0001),
-    "one element": (
-        np.sin,
-        lambda x, y, dy: np.cos(x) * dy * np.where(np.arange(5) == 4, 1.01, 1.0),
-        1.01,
-    ),
-    "nan": (np.sin, lambda x, y, dy: np.full_like(x, np.nan), None),
-    "constant added": (np.sin, lambda x, y, dy: np.cos(x) * dy + 1e-3, None),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", list(WRONG))
-def test_wrong_gradients_are_refused(name):
-    forward, backward, ratio = WRONG[name]
+@pytest.mark.parametrize("case", WRONG, ids=[w.name for w in WRONG])
+def test_wrong_gradients_are_refused_and_the_cause_is_right_or_not_named(case):
     with pytest.raises(GradientError) as caught:
-        check_gradient(wrong(forward, backward), X)
+        check_gradient(case.fn, *case.inputs)
     error = caught.value
-    assert (error.op, error.argument) == ("student", "argument 0 (x)")
-    assert len(error.index) == 2
-    for part in ("student", "argument 0 (x)", f"at {list(error.index)}", "expected", "got"):
-        assert part in str(error)
-    if ratio is not None:
-        assert error.ratio == pytest.approx(ratio, rel=1e-5)
+    assert error.argument is not None and error.argument.startswith(f"argument {case.argument}")
+    if case.cause is None:
+        assert error.cause is None
+        assert "likely" not in str(error)
+    else:
+        assert case.cause in error.cause
+        assert f"likely: {error.cause}" in str(error)
+    if error.index is not None:
+        for part in (f"at {list(error.index)}", "expected", "got", "ratio", error.argument):
+            assert part in str(error)
+
+
+def test_there_are_enough_of_them():
+    assert len(WRONG) >= 16
+    assert len({w.name for w in WRONG}) == len(WRONG)
+
+
+@pytest.mark.parametrize(
+    ("size", "named"), [((2, 3), "2 times"), ((4, 3), "4 times"), ((5, 7), "5 times")]
+)
+def test_a_factor_is_named_only_if_it_has_a_reason(size, named):
+    """4 is named where an axis has 4 elements, and not where none has."""
+    factor = float(named[0])
+    for shape in (size, (11, 13)):
+        with pytest.raises(GradientError) as caught:
+            check_gradient(
+                wrong(np.sin, lambda x, y, dy: factor * np.cos(x) * dy), rng.random(shape)
+            )
+        if shape == size or factor == 2:
+            assert named in caught.value.cause
+        else:
+            assert caught.value.cause is None
 
 
 def test_the_numbers_in_the_error_are_right():
@@ -286,6 +286,197 @@ def test_a_module_whose_parameter_gets_no_gradient_is_refused():
         check_gradient(module, X)
     assert caught.value.argument == "shift"
     assert module.scale.dtype == np.float32  # put back after an error too
+
+
+# ----------------------------------------------------- right ops at random shapes: no false alarm
+
+SHAPES = st.lists(st.integers(1, 5), min_size=1, max_size=3).map(tuple)
+
+
+def relu(x):
+    return ops.maximum(x, 0.0)
+
+
+RIGHT = {
+    "product": lambda x: x * x,
+    "linear": lambda x: x * 3.0 + 1.0,
+    "matrix": lambda x: x @ x.T if x.ndim == 2 else x.sum(),
+    "kinked": relu,
+    "absolute": lambda x: ops.maximum(x, -x),
+    "largest": lambda x: x.max(axis=-1),
+    "several outputs": lambda x: (x.exp(), x.sum(), ops.concat(x, x)),
+    "a view": lambda x: x.T,
+    "a part": lambda x: x[0],
+    "repeated": lambda x: x[np.zeros(3, int)],
+    "softmax": softmax,
+    "norm": lambda x: layer_norm(x, np.ones(x.shape[-1])),
+    "a constant": lambda x: x * 0.0,
+    "a staircase": lambda x: ops.where(x.data > 0, x * 0.0 + 1.0, x * 0.0),
+    "steep": lambda x: (x * 20.0).tanh(),
+    "shrinking": lambda x: (x * 1e-6).exp(),
+    "growing": lambda x: x * 1e6,
+    "a power": lambda x: (x * x + 0.5) ** -1.5,
+}
+
+
+@given(st.sampled_from(sorted(RIGHT)), SHAPES, st.integers(0, 2**32 - 1))
+@settings(max_examples=200, derandomize=True, deadline=None)
+def test_right_gradients_at_random_shapes_are_accepted(name, shape, seed):
+    x = np.random.default_rng(seed).standard_normal(shape)
+    report = check_gradient(RIGHT[name], x, seed=seed % 1000)
+    assert report.worst_error <= 1e-6
+
+
+# ------------------------------------------------------------------------------------------ kinks
+
+
+def test_at_a_kink_another_point_is_drawn():
+    """relu at exactly 0: no gradient is right there, but the op is."""
+    for f in (relu, lambda x: ops.maximum(x, -x), lambda x: x.max()):
+        report = check_gradient(f, np.array([0.0, 0.0, 1.0, -2.0]))
+        assert report.worst_error <= 1e-6
+
+
+def test_a_kink_does_not_hide_a_wrong_gradient():
+    @op
+    def wrong_relu(x):
+        return np.maximum(x, 0.0), lambda dy: dy
+
+    with pytest.raises(GradientError) as caught:
+        check_gradient(wrong_relu, np.array([0.0, 1.0, -2.0]))
+    assert caught.value.index == (0,) or caught.value.index == (2,)
+
+
+def test_a_wrong_gradient_is_never_taken_for_a_kink():
+    """The function is smooth: whatever backward claims, no other point is drawn."""
+    calls = []
+
+    def f(x):
+        calls.append(x.numpy().copy())
+        return student(x)
+
+    student = wrong(np.sin, lambda x, y, dy: np.cos(x) * dy * np.sign(x))
+    with pytest.raises(GradientError):
+        check_gradient(f, np.array([0.5, -0.5]))
+    assert all(np.abs(c - [0.5, -0.5]).max() < 1e-4 for c in calls)
+
+
+def test_where_no_point_is_smooth_that_is_said():
+    @op
+    def zigzag(x):  # up and down every millionth
+        return np.abs((x / 2e-6) % 1 - 0.5) * 2e-6, lambda dy: dy
+
+    with pytest.raises(GradientError, match="there is a kink at the given point"):
+        check_gradient(zigzag, X)
+
+
+# ----------------------------------------------------------------------------------------- Taylor
+
+
+def test_the_taylor_slope():
+    assert check_gradient(np_exp, X).taylor_slope == pytest.approx(2.0, abs=0.1)
+    assert check_gradient(lambda x: x * 3.0, X).taylor_slope is None
+    cubic = check_gradient(lambda x: x**3, np.zeros(3))
+    assert cubic.taylor_slope == pytest.approx(3.0, abs=0.1)
+
+
+def np_exp(x):
+    return x.exp()
+
+
+def test_the_taylor_slope_alone_refuses_a_wrong_gradient(monkeypatch):
+    """With the element-by-element comparison switched off."""
+    monkeypatch.setattr(gradcheck._Check, "error", lambda self, n, floor: 0.0)
+    with pytest.raises(GradientError, match="Taylor series falls as h"):
+        check_gradient(wrong(np.sin, lambda x, y, dy: 1.5 * np.cos(x) * dy), X)
+
+
+# ---------------------------------------------------------------------------------------- adjoint
+
+LINEAR = {
+    "sum": (lambda x: x.sum(axis=0), (X,)),
+    "transpose": (ops.transpose, (X,)),
+    "lookup": (lambda t, i: t[i], (X, np.array([0, 2, 2]))),
+    "concat": (ops.concat, (X, X)),
+    "split": (lambda x: ops.split(x, n=5), (X,)),
+    "product with a constant": (lambda x: np.arange(6.0).reshape(2, 3) @ x, (X,)),
+    "stretched": (lambda x: ops.broadcast_to(x, shape=(4, 3, 5)), (X,)),
+}
+
+
+@pytest.mark.parametrize("name", list(LINEAR))
+def test_linear_ops_pass_the_adjoint_check(name):
+    fn, inputs = LINEAR[name]
+    adjoint_check(fn, *inputs)
+
+
+def test_the_adjoint_check_refuses():
+    @op
+    def overwrites(x):
+        def backward(dy):
+            dx = np.zeros_like(x)
+            dx[[0, 2, 2]] = dy
+            return dx
+
+        return x[[0, 2, 2]], backward
+
+    with pytest.raises(GradientError, match="not the transpose of forward"):
+        adjoint_check(overwrites, X)
+    with pytest.raises(GradientError, match="not the transpose of forward"):
+        adjoint_check(lambda x: x * 1e-9 + x.detach(), X)
+    with pytest.raises(GradientError, match="is not linear"):
+        adjoint_check(lambda x: x * x, X)
+    with pytest.raises(ValueError, match="no float input"):
+        adjoint_check(lambda i: i, np.array([1]))
+
+
+# ------------------------------------------------------------------ checks of the checks themselves
+
+
+def refused(case):
+    try:
+        check_gradient(case.fn, *case.inputs)
+    except GradientError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "mutate",
+    [
+        lambda m: m.setattr(gradcheck._Check, "error", lambda self, n, floor: 0.0),
+        lambda m: m.setattr(
+            gradcheck._Check, "error", lambda self, n, floor: abs(abs(n.expected) - abs(n.got))
+        ),
+        lambda m: m.setattr(gradcheck._Check, "judge", lambda self, a, p, n: None),
+        lambda m: m.setattr(math, "isfinite", lambda x: True),
+        lambda m: m.setattr(gradcheck, "_points", lambda shape, samples, rng: [(0,) * len(shape)]),
+    ],
+    ids=["comparison dropped", "sign ignored", "verdict dropped", "nan let through", "one element"],
+)
+def test_a_mutated_checker_would_be_noticed(monkeypatch, mutate):
+    """Each mutation lets at least one of the wrong gradients through: the table has teeth."""
+    monkeypatch.setattr(gradcheck._Check, "taylor_slope", lambda self, claimed, rng: None)
+    assert all(map(refused, WRONG))
+    mutate(monkeypatch)
+    assert not all(map(refused, WRONG))
+
+
+def test_a_tolerance_a_thousand_times_as_large_would_be_noticed():
+    let_through = [
+        w.name
+        for w in WRONG
+        if not raises(GradientError, check_gradient, w.fn, *w.inputs, tolerance=1e-3)
+    ]
+    assert "off by one part in ten thousand" in let_through
+
+
+def raises(kind, f, *args, **settings):
+    try:
+        f(*args, **settings)
+    except kind:
+        return True
+    return False
 
 
 def test_public_names():

@@ -120,8 +120,8 @@ def check_gradient(
     An argument of at most `samples` elements is compared element by element; of a larger one
     `samples` elements (first and last along each axis among them) and some random directions.
     The error of an element is |expected - got| / max(|expected|, |got|, floor), where the floor is
-    what rounding lets us see plus a thousandth of the argument's largest element; it must be at
-    most `tolerance`. Then the remainder of the Taylor series must fall as it should.
+    what rounding and the next term of the series let us see, and at least a thousandth of the
+    argument's largest element; it must be at most `tolerance`. Then the remainder of the Taylor series must fall as it should.
 
     Where the function itself has a kink (its quotients to both sides do not approach each other)
     another point near by is drawn; if none is smooth, that is said.
@@ -246,7 +246,8 @@ class _Check:
     def compare(self, argument: _Argument, gradient: np.ndarray, point: Any) -> Number:
         """One element, or one direction, of an argument's gradient from both sides.
 
-        Only outputs that moved add to the rounding: each is known to a few units in its last place.
+        The rounding: each output that moved is known to a few units in its last place, and
+        something inside may have been as large as the largest input or output.
         """
         along = isinstance(point, np.ndarray)
         got = float(np.sum(gradient * point) if along else gradient[point])
@@ -254,8 +255,9 @@ class _Check:
         parts = [dy * (p - m) / width for dy, p, m in zip(self.dys, plus, minus, strict=True)]
         expected = math.fsum(float(part.sum()) for part in parts)
         moved = [(dy * p)[p != m] for dy, p, m in zip(self.dys, plus, minus, strict=True) if p.size]
-        noise = 4 * np.finfo(np.float64).eps / width
-        rounding = noise * math.sqrt(math.fsum(float(np.sum(part**2)) for part in moved))
+        rounding = math.sqrt(math.fsum(float(np.sum(part**2)) for part in moved))
+        rounding += max((largest(dy) for dy in self.dys), default=0.0) * self.scale(argument)
+        rounding *= 4 * np.finfo(np.float64).eps / width
         self.refuse_kinks(argument, point, plus, minus, width, abs(expected) + rounding)
         flat = np.concatenate([part.ravel() for part in parts]) if parts else np.zeros(0)
         touched = np.flatnonzero(flat)
@@ -299,32 +301,41 @@ class _Check:
         Half their difference is what a kink does to the central difference: below the tolerance it
         does not matter. For a smooth function it is four times as large from four times as far.
         """
-        near = self.one_sided_difference(plus, minus, width)
+        near = self.one_sided_difference(argument, plus, minus, width)
         if near / 2 <= self.tolerance * size or self.looks_like_float32:
             return  # it does not matter; or it is the staircase of float32, which is said below
         wide, plus, minus = self.both_sides(argument, point, 4 * self.eps)
-        far = self.one_sided_difference(plus, minus, wide)
+        far = self.one_sided_difference(argument, plus, minus, wide)
         if near > 0.35 * far:
             raise _Kink
 
     def one_sided_difference(
-        self, plus: list[np.ndarray], minus: list[np.ndarray], width: float
+        self,
+        argument: _Argument,
+        plus: list[np.ndarray],
+        minus: list[np.ndarray],
+        width: float,
     ) -> float:
         """The largest difference between the quotients to both sides, over all outputs; what
         rounding can explain counts as 0."""
-        largest = 0.0
+        rounding = 100 * np.finfo(np.float64).eps * self.scale(argument)
+        difference = 0.0
         for dy, y, p, m in zip(self.dys, self.outputs, plus, minus, strict=True):
             bend = np.abs(p - 2 * y + m)
-            rounding = 32 * np.finfo(np.float64).eps * (np.abs(p) + np.abs(y) + np.abs(m))
-            differences = np.abs(dy) * np.where(bend > rounding, bend, 0.0) * (2 / width)
-            largest = max(largest, float(differences.max(initial=0.0)))
-        return largest
+            visible = np.where(bend > rounding, bend, 0.0)
+            difference = max(difference, largest(dy * visible) * 2 / width)
+        return difference
+
+    def scale(self, argument: _Argument) -> float:
+        """The largest number at hand, in the outputs and this argument."""
+        return max(largest(a) for a in [argument.array, *self.outputs])
 
     def judge(self, argument: _Argument, points: list, numbers: list[Number]) -> ArgumentReport:
         """The report of one argument, or a GradientError that names its worst element."""
         directions = sum(isinstance(p, np.ndarray) for p in points)
         elements = len(points) - directions
         floor = 1e-3 * max((abs(n.expected) for n in numbers[:elements]), default=0.0)
+        floor += 10 * self.eps * max((largest(dy) for dy in self.dys), default=0.0)
         errors = [self.error(n, floor) for n in numbers]
         worst = int(np.argmax(errors))
         index = tuple(int(i) for i in points[worst]) if worst < elements else None
@@ -439,6 +450,10 @@ def _inner_product(*ys, dys):
 
 
 # ------------------------------------------------------------------------ where, and from what
+
+
+def largest(a: np.ndarray) -> float:
+    return float(np.abs(a).max(initial=0.0))
 
 
 def _ratio(got: float, expected: float) -> float:

@@ -166,6 +166,9 @@ class Operators:
     def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
         return shipped["mean"](self, axis=axis, keepdims=keepdims)
 
+    def var(self, axis: Any = None, keepdims: bool = False) -> Any:
+        return shipped["var"](self, axis=axis, keepdims=keepdims)
+
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
         return shipped["max"](self, axis=axis, keepdims=keepdims)
 

@@ -130,6 +130,36 @@ def tanh(x, /):
     return y, lambda dy: dy * (1.0 - y * y)
 
 
+@op
+def maximum(a, b, /):
+    """y = the larger of a and b, element by element, broadcast.   (2, 3), (3,) -> (2, 3)
+
+    Where they are equal each gets half of the gradient.
+    """
+
+    def backward(dy):  # da = dy where a is larger,  db = dy where b is
+        share = (a > b) + 0.5 * (a == b)
+        da = dy * share.astype(dy.dtype)
+        return unbroadcast(da, _shape(a)), unbroadcast(dy - da, _shape(b))
+
+    return array_module(a if _shape(a) else b).maximum(a, b), backward
+
+
+@op
+def where(condition, a, b, /):
+    """y = a where the condition holds, else b, broadcast.   (2, 3), (2, 1), () -> (2, 3)
+
+    The condition is an array of booleans and gets no gradient.
+    """
+    xp = array_module(condition)
+
+    def backward(dy):
+        da, db = xp.where(condition, dy, 0), xp.where(condition, 0, dy)
+        return None, unbroadcast(da, _shape(a)), unbroadcast(db, _shape(b))
+
+    return xp.where(condition, a, b), backward
+
+
 # --------------------------------------------------------------------------------- reductions
 
 
@@ -154,6 +184,19 @@ def mean(x, /, *, axis=None, keepdims=False):
     y, shape = x.mean(axis=axis, keepdims=keepdims), x.shape
     n = x.size / y.size
     return y, lambda dy: _spread(dy / n, shape, axis, keepdims)
+
+
+@op
+def var(x, /, *, axis=None, keepdims=False):
+    """y = mean of (x - mean of x)^2 over axis: divided by n.   (2, 3), axis=1 -> (2,)
+
+    Differs from PyTorch, whose default divides by n - 1.
+    """
+    centred = x - x.mean(axis=axis, keepdims=True)
+    square = centred * centred
+    y, shape = square.mean(axis=axis, keepdims=keepdims), x.shape
+    n = x.size / y.size
+    return y, lambda dy: _spread(dy * (2 / n), shape, axis, keepdims) * centred
 
 
 @op
@@ -250,6 +293,29 @@ def concat(*parts, axis=-1):
     xp = array_module(parts[0])
     ends = list(itertools.accumulate(p.shape[axis] for p in parts))[:-1]
     return xp.concatenate(parts, axis=axis), lambda dy: tuple(xp.split(dy, ends, axis=axis))
+
+
+@op
+def stack(*parts, axis=0):
+    """The parts along a new axis.   three of (2, 4) -> (3, 2, 4); axis=-1 -> (2, 4, 3)
+
+    The parts are arguments of their own: stack(a, b), stack(*list_of_tensors).
+    """
+    if any(isinstance(p, list | tuple) for p in parts):
+        raise TypeError("stack takes its parts one by one: stack(a, b) or stack(*parts)")
+    xp, n = array_module(parts[0]), len(parts)
+
+    def backward(dy):
+        return tuple(d.squeeze(axis) for d in xp.split(dy, n, axis=axis))
+
+    return xp.stack(parts, axis=axis), backward
+
+
+@op
+def broadcast_to(x, /, *, shape):
+    """x stretched to the shape, as a view.   (3, 1), shape=(2, 3, 4) -> (2, 3, 4)"""
+    old = x.shape
+    return array_module(x).broadcast_to(x, shape), lambda dy: unbroadcast(dy, old)
 
 
 @op

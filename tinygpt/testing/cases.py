@@ -85,6 +85,18 @@ CASES: dict[str, list[Case]] = {
         _case(_distinct(2, 3, 5), axis=(0, 1), keepdims=True),
         _case(_distinct(2, 1), axis=1),
     ],
+    "var": [
+        _case(_normal(2, 3, 5)),
+        _case(_normal(2, 3, 5), axis=-1, keepdims=True),
+        _case(_normal(2, 3, 5), axis=(0, 2)),
+        _case(_normal(2, 1), axis=1),
+    ],
+    "maximum": [_case(_normal(*a), _normal(*b)) for a, b in PAIRS] + [_case(_normal(3), 0.0)],
+    "where": [
+        _case(_normal(2, 3) > 0, _normal(2, 1), _normal(3)),
+        _case(np.array([True, False, True]), _normal(3), 0.0),
+        _case(np.array([[True], [False]]), _normal(3), _normal(2, 3)),
+    ],
     "matmul": [
         _case(_normal(2, 3), _normal(3, 5)),
         _case(_normal(7, 2, 3), _normal(7, 3, 5)),
@@ -116,6 +128,16 @@ CASES: dict[str, list[Case]] = {
         _case(_normal(2, 3), _normal(2, 1)),
         _case(_normal(1, 3), _normal(4, 3), _normal(2, 3), axis=0),
         _case(_normal(2, 3)),
+    ],
+    "stack": [
+        _case(_normal(2, 3), _normal(2, 3), _normal(2, 3)),
+        _case(_normal(2, 3), _normal(2, 3), axis=-1),
+        _case(_normal(), _normal(), axis=0),
+    ],
+    "broadcast_to": [
+        _case(_normal(3, 1), shape=(2, 3, 4)),
+        _case(_normal(3), shape=(3,)),
+        _case(_normal(), shape=(2, 2)),
     ],
     "split": [_case(_normal(2, 6), n=3), _case(_normal(4, 3), n=2, axis=0), _case(_normal(3), n=1)],
     "astype": [_case(_normal(2, 3), dtype="float64")],

@@ -16,7 +16,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 class TrainingArguments:
     """The settings of a run. ValueError for one that cannot be."""
 
-    max_steps: int = 1500  # optimiser steps in all
+    max_steps: int = 2000  # optimiser steps in all
     batch_size: int = 12  # rows (windows of text) in each step
     micro_batch_size: int = 0  # rows at a time, to save memory; 0: all. The result is the same
     learning_rate: float = 2e-3  # its peak, reached after the warm-up
