@@ -146,7 +146,7 @@ def test_a_folder_and_no_held_out_text(here, capfd):
         (["generate", "model", "hello", "--top-k", "-1"], "top_k >= 0"),
         (["generate", "model", ""], "prompt is empty"),
         (["generate", "model", "hello", "world"], "quote the prompt"),
-        (["gradcheck", "nonsense"], "no op nonsense"),
+        (["gradcheck", "nonsense"], "no op nonsense: expected some of add, sub"),
         (["dance"], "no command 'dance': expected train, generate, gradcheck, info"),
     ],
 )
@@ -240,6 +240,75 @@ def test_gradcheck_of_all_ops(capfd):
     assert lines[0].split() == ["op", "cases", "worst", "error", "ms"]
     assert {line.split()[0] for line in lines[1:]} == set(shipped)
     assert all(line.endswith("ok") for line in lines[1:])
+
+
+MINE = """
+import numpy as np
+from tinygpt import op
+
+@op
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    y = e / e.sum(-1, keepdims=True)
+    return y, lambda dy: y * (dy - (dy * y).sum(-1, keepdims=True))
+
+@op
+def exp(x):
+    y = np.exp(x)
+    return y, lambda dy: dy * y * FACTOR
+
+@op
+def gelu(x):
+    return x * 2.0, lambda dy: dy * 2.0
+
+@op
+def layer_norm(x, weight, bias=None):
+    n = x - x.mean(-1, keepdims=True)
+    n = n / np.sqrt((n * n).mean(-1, keepdims=True) + 1e-5)
+    return n, lambda dy: dy
+
+@op
+def unheard_of(x):
+    return x, lambda dy: dy
+"""
+
+
+def test_gradcheck_of_a_students_ops(here, capfd):
+    (here / "mine.py").write_text(MINE.replace("FACTOR", "2"), encoding="utf-8")
+    assert run(["gradcheck", "--mine", "mine.py", "softmax"]) == 0
+    assert "softmax" in capfd.readouterr().out
+    assert run(["gradcheck", "--mine", "mine.py"]) == 1
+    out = capfd.readouterr().out
+    verdicts = {line.split()[0]: line.split()[-1] for line in out.splitlines()[2:6]}
+    assert verdicts == {"softmax": "ok", "exp": "WRONG", "gelu": "WRONG", "layer_norm": "WRONG"}
+    assert "unheard_of: the library has no op of that name" in out
+    assert "exp: the gradient" in out and "2 times too large everywhere" in out
+    assert "gelu: the value at" in out
+    assert "layer_norm: the value at" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "argv", "message"),
+    [
+        (None, [], "there is no file mine.py"),
+        ("x = 1", [], "has no op named as one of the library's"),
+        ("x =", [], "does not run: SyntaxError"),
+        ("1 / 0", [], "does not run: ZeroDivisionError"),
+        (MINE.replace("FACTOR", "1"), ["log"], "no op log: expected some of"),
+        ("from tinygpt.nn import gelu", [], "has no op named as one of the library's"),
+    ],
+)
+def test_files_of_ops_that_cannot_be_checked(here, capfd, content, argv, message):
+    if content is not None:
+        (here / "mine.py").write_text(content, encoding="utf-8")
+    assert run(["gradcheck", "--mine", "mine.py", *argv]) == 2
+    assert message in capfd.readouterr().err
+
+
+def test_gradcheck_on_a_device(capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert run(["gradcheck", "exp", "--device", "gpu"]) == 2
+    assert "CuPy is not installed" in capfd.readouterr().err
 
 
 def test_gradcheck_of_a_wrong_op(capfd, monkeypatch):

@@ -85,7 +85,8 @@ def test_op_files_do_not_compute_with_numpy_directly():
                     and isinstance(n.value, ast.Name)
                     and n.value.id == "np"
                 }
-                assert used <= {"number", "integer"}, f"{path}: {function.name} uses np.{used}"
+                allowed = {"number", "integer", "asarray", "ndarray"}  # of what is on the host
+                assert used <= allowed, f"{path}: {function.name} uses np.{used}"
 
 
 def fresh_python(code):

@@ -216,7 +216,7 @@ def _add_rows_by_scan(out: Array, ids: Array, rows: Array) -> None:
     log2(N) passes over whole arrays, no atomics, nothing read back.
     """
     xp = array_module(out)
-    order = xp.argsort(ids)
+    order = xp.argsort(ids, kind="stable")
     ids, sums = ids[order], rows[order]
     step = 1
     while step < len(ids):  # sums[i]: the rows i ... i + step - 1, as far as their id is ids[i]

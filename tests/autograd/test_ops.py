@@ -22,8 +22,10 @@ def test_every_op_has_a_check_and_every_check_an_op():
 
 @pytest.mark.gradcheck
 @pytest.mark.parametrize("name", list(CASES))
-def test_gradient(name):
-    assert check_op(name) <= 1e-6
+def test_gradient(name, device):
+    worst, count = check_op(name, device=device.name)
+    assert worst <= 1e-6
+    assert count == len(CASES[name])
 
 
 @pytest.mark.parametrize("name", list(CASES))

@@ -181,7 +181,7 @@ class Tensor(Operators):
         xp = array_module(self.data)
         if dy is None and self.size == 1:
             dy = xp.ones_like(self.data)
-        elif np.shape(dy) != self.shape:
+        elif dy is None or xp.asarray(dy).shape != self.shape:
             raise ValueError(f"shape {self.shape} needs a dy of that shape, got {describe(dy)}")
         nodes = latest_first(self.node) if type(self.node) is Node else []
         self.node.add(xp.asarray(dy, dtype=self.dtype))

@@ -26,7 +26,7 @@ import numpy as np
 from tinygpt.autograd.diagnosis import Circumstances, Number, cause_of_mismatch, likely_cause
 from tinygpt.autograd.engine import Leaf, Tensor, no_grad, op
 from tinygpt.autograd.operators import Mismatch
-from tinygpt.backend import to_cpu
+from tinygpt.backend import like, to_cpu, to_device
 
 DIRECTIONS = 4  # random directions through an argument that is too large to walk element by element
 REDRAWS = 8  # other points to try where the function has a kink
@@ -109,19 +109,21 @@ def check_gradient(
     tolerance: float = 1e-6,
     samples: int = 64,
     seed: int = 0,
+    device: str = "cpu",
 ) -> GradientReport:
     """Hold the gradient of fn against central differences in float64; raise GradientError if wrong.
 
     fn: a function of Tensors that returns a Tensor or a tuple of them, or a Module, whose
     parameters are then checked too. inputs: arrays, Tensors or numbers; floats are promoted to
     float64 copies and checked, integers, booleans and None are constants. Neither the caller's
-    arrays nor NumPy's global random state are touched.
+    arrays nor NumPy's global random state are touched. fn runs on the device.
 
     An argument of at most `samples` elements is compared element by element; of a larger one
     `samples` elements (first and last along each axis among them) and some random directions.
     The error of an element is |expected - got| / max(|expected|, |got|, floor), where the floor is
     what rounding and the next term of the series let us see, and at least a thousandth of the
-    argument's largest element; it must be at most `tolerance`. Then the remainder of the Taylor series must fall as it should.
+    argument's largest element; it must be at most `tolerance`. Then the remainder of the Taylor
+    series must fall as it should.
 
     Where the function itself has a kink (its quotients to both sides do not approach each other)
     another point near by is drawn; if none is smooth, that is said.
@@ -137,7 +139,7 @@ def check_gradient(
         ] + parameters
         if not arguments:
             raise ValueError(f"{name} has no float input, so there is no gradient to check")
-        check = _Check(fn, name, values, arguments, eps, tolerance, samples)
+        check = _Check(fn, name, values, arguments, eps, tolerance, samples, device)
         for _ in range(REDRAWS):
             try:
                 return check.run(rng)
@@ -163,7 +165,9 @@ class _Check:
         eps: float,
         tolerance: float,
         samples: int,
+        device: str,
     ):
+        self.device = device
         self.fn, self.name, self.values, self.arguments = fn, name, values, arguments
         self.eps, self.tolerance, self.samples = eps, tolerance, samples
 
@@ -195,7 +199,15 @@ class _Check:
         for i, v in enumerate(self.values):
             if is_float_array(v):
                 argument = next(fresh)
-                argument.leaf = tensors[i] = Tensor(argument.array, requires_grad=True)
+                data = to_device(argument.array, self.device)
+                argument.leaf = tensors[i] = Tensor(data, requires_grad=True)
+            elif isinstance(v, np.ndarray):
+                tensors[i] = to_device(v, self.device)
+            elif isinstance(v, Tensor):
+                tensors[i] = Tensor(to_device(v.data, self.device))
+        for argument in fresh:  # the parameters of a module
+            argument.leaf.data = to_device(argument.array, self.device)
+            argument.leaf.node = Leaf(argument.leaf.data)
         y = self.fn(*tensors)
         ys = list(y) if isinstance(y, tuple | list) else [y]
         for part in ys:
@@ -212,7 +224,7 @@ class _Check:
 
     def claimed_gradients(self, ys: list[Tensor]) -> list[np.ndarray]:
         """The gradient of sum(dy * y) for each argument, by backward()."""
-        given = [dy.copy() for dy in self.dys]
+        given = [to_device(dy.copy(), self.device) for dy in self.dys]
         total = _inner_product(*ys, dys=given)
         if total.node is not None:
             try:
@@ -227,7 +239,7 @@ class _Check:
             except (ValueError, TypeError) as error:
                 raise GradientError(f"{self.name}: {error}", op=self.name) from error
         for i, (dy, kept) in enumerate(zip(given, self.dys, strict=True)):
-            if not np.array_equal(dy, kept):
+            if not np.array_equal(to_cpu(dy), kept):
                 raise GradientError(
                     f"{self.name}: backward wrote into its dy (output {i}), which another op may "
                     "hold: compute into an array that backward allocated itself",
@@ -445,8 +457,8 @@ class _Check:
 @op
 def _inner_product(*ys, dys):
     """sum over all outputs of dy * y, whose backward hands each output our own dy."""
-    total = sum(np.sum(to_cpu(y) * dy) for y, dy in zip(ys, dys, strict=True))
-    return np.asarray(total), lambda one: tuple(dys)
+    total = sum(np.sum(to_cpu(y) * to_cpu(dy)) for y, dy in zip(ys, dys, strict=True))
+    return like(np.asarray(total), ys[0]), lambda one: tuple(dys)
 
 
 # ------------------------------------------------------------------------ where, and from what

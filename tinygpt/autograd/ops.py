@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygpt.autograd.engine import op
-from tinygpt.backend import Array, array_module, batched_matmul
+from tinygpt.backend import Array, array_module, batched_matmul, like
 
 
 def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
@@ -267,8 +267,11 @@ def getitem(x, /, *, index):
     An element that was taken several times gets the sum of its gradients.
     """
     xp, shape = array_module(x), x.shape
-    index = xp.asarray(index) if isinstance(index, list) else index
-    parts = index if isinstance(index, tuple) else (index,)
+    parts = [
+        like(np.asarray(p), x) if isinstance(p, list | np.ndarray) else p
+        for p in (index if isinstance(index, tuple) else (index,))
+    ]
+    index = tuple(parts) if isinstance(index, tuple) else parts[0]
     simple = all(p is None or p is ... or isinstance(p, int | slice | np.integer) for p in parts)
 
     def backward(dy):

@@ -1,7 +1,9 @@
 """Cross-entropy: how surprised the model is by what really came next, in nats."""
 
+import numpy as np
+
 from tinygpt.autograd.engine import op
-from tinygpt.backend import array_module, is_host, row_sum
+from tinygpt.backend import array_module, is_host, like, row_sum
 from tinygpt.nn.embedding import check_ids
 
 
@@ -15,12 +17,13 @@ def cross_entropy(logits, targets, /, *, ignore_index=-100):
     ValueError for a target outside 0 ... V - 1 and for a shape that does not fit.
     """
     xp, V = array_module(logits), logits.shape[-1]
-    targets = xp.asarray(targets)
+    targets = np.asarray(targets) if is_host(targets) else targets
     if targets.shape != logits.shape[:-1]:
         want = logits.shape[:-1]
         raise ValueError(f"logits {logits.shape} need targets {want}, got {targets.shape}")
     if is_host(targets):
         check_ids(targets, V, "target", ignore_index)
+    targets = like(targets, logits)
     shape, rows = logits.shape, xp.arange(targets.size)
     t = targets.reshape(-1)
     kept = t != ignore_index

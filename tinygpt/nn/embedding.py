@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinygpt.autograd.engine import Tensor, op
-from tinygpt.backend import Array, add_rows, array_module, is_host
+from tinygpt.backend import Array, add_rows, array_module, is_host, like
 from tinygpt.nn.module import Module, normal
 
 
@@ -33,11 +33,11 @@ def embedding(table, ids, /):
     of dy over all places where its id stood. ValueError for an id outside the table (checked
     where the ids are on the CPU).
     """
-    xp = array_module(table)
-    ids = xp.asarray(ids)
+    xp, shape = array_module(table), table.shape
     if is_host(ids):
-        check_ids(ids, len(table))
-    shape = table.shape
+        ids = np.asarray(ids)
+        check_ids(ids, shape[0])
+    ids = like(ids, table)
 
     def backward(dy):  # dtable[ids_i] += dy_i
         dtable = xp.zeros(shape, dy.dtype)

@@ -5,13 +5,14 @@ and each list has the inputs that break a careless gradient: axes of size 1, rep
 broadcasting on both sides, an integer argument.
 """
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 import tinygpt.nn  # noqa: F401  enters the ops of the components
-from tinygpt.autograd.gradcheck import check_gradient
+from tinygpt.autograd.gradcheck import GradientError, check_gradient
 from tinygpt.autograd.operators import shipped
 from tinygpt.nn.dropout import Key
 
@@ -182,15 +183,56 @@ CASES: dict[str, list[Case]] = {
 }
 
 
-def check_op(name: str) -> float:
-    """Check every case of an op; the worst relative error, or a GradientError."""
-    op = shipped[name]
-    worst = 0.0
+def check_op(name: str, op: Any = None, device: str = "cpu") -> tuple[float, int]:
+    """Check the cases of an op, or of somebody else's op of that name.
+
+    Returns the worst relative error and the number of cases. A case with a setting that `op` does
+    not know is left out. GradientError for a wrong gradient and, where `op` is given, for a value
+    that differs from the library's; ValueError where no case fits.
+    """
+    library = shipped[name]
+    op, worst, count = op or library, 0.0, 0
     for case in CASES[name]:
+        try:
+            inspect.signature(op.function).bind(*case.inputs, **case.settings)
+        except TypeError:
+            continue
+        if op is not library:
+            _compare_values(name, op, library, case)
 
         def call(*inputs: Any, settings: dict[str, Any] = case.settings) -> Any:
             return op(*inputs, **settings)
 
         call.__name__ = name
-        worst = max(worst, check_gradient(call, *case.inputs).worst_error)
-    return worst
+        worst = max(worst, check_gradient(call, *case.inputs, device=device).worst_error)
+        count += 1
+    if not count:
+        raise ValueError(f"{op} takes none of the {len(CASES[name])} calls that {name} is tried on")
+    return worst, count
+
+
+def _compare_values(name: str, op: Any, library: Any, case: Case) -> None:
+    """GradientError where the two ops give different values."""
+    both = [f(*case.inputs, **case.settings) for f in (op, library)]
+    mine, theirs = ([y] if not isinstance(y, tuple) else list(y) for y in both)
+    if len(mine) != len(theirs):
+        raise GradientError(
+            f"{name}: expected {len(theirs)} outputs, got {len(mine)}, for {case}", op=name
+        )
+    for got, expected in zip(mine, theirs, strict=True):
+        if got.shape != expected.shape:
+            raise GradientError(
+                f"{name}: expected a result of shape {expected.shape}, got {got.shape}", op=name
+            )
+        off = np.abs(got.numpy() - expected.numpy())
+        if not (off <= 1e-9 * (1 + np.abs(expected.numpy()))).all():
+            at = np.unravel_index(int(np.argmax(np.nan_to_num(off, nan=np.inf))), off.shape)
+            index = tuple(int(i) for i in at)
+            want, have = float(expected.numpy()[index]), float(got.numpy()[index])
+            raise GradientError(
+                f"{name}: the value at {list(index)} is wrong: expected {want:.9g}, got {have:.9g}",
+                op=name,
+                index=index,
+                expected=want,
+                got=have,
+            )

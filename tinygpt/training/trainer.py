@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tinygpt.autograd.engine import no_grad
-from tinygpt.backend import Array, is_host, keep_freed_memory, like, to_float
+from tinygpt.backend import Array, array_module, is_host, keep_freed_memory, to_float
 from tinygpt.generation.writing import generate_text
 from tinygpt.models.gpt import GPT
 from tinygpt.optim.adam import AdamW
@@ -98,11 +98,12 @@ class Trainer:
             loss = 0.0
             for start in range(rows.start, rows.stop, size):
                 part = slice(start, min(start + size, rows.stop))
-                share = np.count_nonzero(y[part] != -100) / n_kept
+                share = float(np.count_nonzero(y[part] != -100) / n_kept)
                 if share:
                     model.vector().row = start
                     part_loss = model.loss(x[part], y[part])
-                    part_loss.backward(like(np.asarray(share), part_loss.data))
+                    xp = array_module(part_loss.data)
+                    part_loss.backward(xp.full((), share, dtype=part_loss.dtype))
                     loss = loss + part_loss.data * share
             return loss
 
@@ -136,7 +137,8 @@ class Trainer:
                 x, y = next(batches)
                 loss = self.step(x, y)
                 tokens += x.size
-                last = step == a.max_steps or bool(interrupted)
+                stop = bool(interrupted)  # once: a Ctrl-C after this line waits for the next step
+                last = stop or step == a.max_steps
                 saves = last or step % a.save_steps == 0
                 if is_host(loss) or step % a.logging_steps == 0 or saves:
                     self._stop_unless_finite(step, loss)
@@ -162,7 +164,7 @@ class Trainer:
                 if saves:
                     self.save()
                 bar.update()
-                if interrupted:
+                if stop:
                     raise KeyboardInterrupt
         self.model.eval()
 
