@@ -147,7 +147,8 @@ def test_a_folder_and_no_held_out_text(here, capfd):
         (["generate", "model", ""], "prompt is empty"),
         (["generate", "model", "hello", "world"], "quote the prompt"),
         (["gradcheck", "nonsense"], "no op nonsense: expected some of add, sub"),
-        (["dance"], "no command 'dance': expected train, generate, gradcheck, info"),
+        (["bench", "engine", "--rounds", "0"], "rounds >= 1, got 0"),
+        (["dance"], "no command 'dance': expected train, generate, gradcheck, bench"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -212,7 +213,7 @@ def test_debug_shows_where_an_error_came_from(here):
         run(["--debug", "train", "nowhere.txt"])
 
 
-@pytest.mark.parametrize("command", ["train", "generate", "gradcheck", "info"])
+@pytest.mark.parametrize("command", ["train", "generate", "gradcheck", "bench", "info"])
 def test_help_explains_every_option(capfd, command):
     assert run([command, "--help"]) == 0
     out = capfd.readouterr().out

@@ -23,7 +23,8 @@ ARROWS = {
     "models": ["nn", "generation", "text"],
     "training": ["models", "text", "optim"],
     "testing": ["training"],
-    "cli": ["testing"],
+    "bench": ["training"],
+    "cli": ["testing", "bench"],
     "__main__": ["cli"],
     "one_page": [],
 }

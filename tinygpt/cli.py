@@ -13,7 +13,7 @@ import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -320,15 +320,43 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+# --------------------------------------------------------------------------------------- bench
+
+
+@dataclass
+class BenchCommand:
+    """Measure speed side by side with others: `tinygpt bench engine`."""
+
+    what: Positional[Literal["engine"]]  # engine: what the tape costs for each op
+    vs: Literal["torch"] | None = None  # also time PyTorch, if it is installed
+    rounds: int = 15  # how often each side is timed
+
+
+def bench(argv: list[str]) -> None:
+    from tinygpt.bench import engine
+
+    command = _parse(BenchCommand, argv, "bench")
+    if command.rounds < 1:
+        raise ValueError(f"expected rounds >= 1, got {command.rounds}")
+    print(engine.report(engine.run(command.vs == "torch", command.rounds)))
+
+
 # ---------------------------------------------------------------------------------------- main
 
-COMMANDS = {"train": train, "generate": generate, "gradcheck": gradcheck, "info": info}
+COMMANDS = {
+    "train": train,
+    "generate": generate,
+    "gradcheck": gradcheck,
+    "bench": bench,
+    "info": info,
+}
 
 USAGE = """usage: tinygpt COMMAND [options]
 
   tinygpt train [CORPUS]              train a GPT on a text, and write some
   tinygpt generate [RUN] "prompt"     write with a trained model
   tinygpt gradcheck [OP ...]          check every gradient against finite differences
+  tinygpt bench engine                what the tape costs, against NumPy and PyTorch
   tinygpt info                        versions, processor, BLAS, GPU
 
 tinygpt COMMAND --help explains every option; --debug shows where an error came from.

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 import tinygpt as tg
+from tests import matrix
 from tinygpt import GPT, AdamW, GPTConfig, Tensor, check_gradient, clip_grad_norm
-from tinygpt.nn import Module
+from tinygpt.backend import random_stream
+from tinygpt.generation import next_ids
+from tinygpt.nn import Module, attention, merge_heads
 
 SMALL = {"vocab_size": 11, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 8}
 rng = np.random.default_rng(0)
@@ -286,6 +289,43 @@ def test_greedy_is_the_likeliest_token_also_past_the_block():
         ids.append(int(model(ids[-6:]).numpy()[0, -1].argmax()))
     assert out[0].tolist() == ids
     assert model.generate([[3, 1]], 9, top_k=1, seed=3)[0].tolist() == ids
+
+
+def test_sampled_text_past_the_block_is_that_of_the_last_ids():
+    """Greedy text may end in one token for ever, and would not tell which ids the model saw."""
+    model = small()
+    ids, stream = [3, 1], random_stream(4, "sampling")
+    for _ in range(20):
+        ids.append(int(next_ids(model(ids[-6:]).numpy()[:, -1], stream)[0]))
+    assert len(set(ids[7:])) > 3
+    assert model.generate([[3, 1]], 20, seed=4)[0].tolist() == ids
+
+
+def test_heads_are_independent():
+    """Zero what one head passes on: what the others pass on is bit-identical."""
+    q, k, v = np.random.default_rng(0).standard_normal((3, 2, 3, 5, 4))
+    whole = merge_heads(attention(q, k, v)).numpy()
+    v[:, 1] = 0
+    part = merge_heads(attention(q, k, v)).numpy()
+    assert np.array_equal(whole[..., :4], part[..., :4])
+    assert np.array_equal(whole[..., 8:], part[..., 8:])
+    assert not part[..., 4:8].any()
+
+
+def test_tied_weights_get_the_gradient_of_both_uses():
+    tied, untied = small(), small(tie_weights=False)
+    for model in (tied, untied):
+        model.to("float64")
+    untied.load_state_dict(tied.state_dict() | {"lm_head.weight": tied.wte.weight.data})
+    for model in (tied, untied):
+        model.loss(IDS, TARGETS).backward()
+    both = untied.wte.weight.grad + untied.lm_head.weight.grad
+    np.testing.assert_allclose(tied.wte.weight.grad, both, rtol=1e-10)
+
+
+def test_numbers_of_pytorch():
+    """Logits, gradients and five training steps: see tests/recorded/make_gpt.py."""
+    matrix.recorded()
 
 
 def test_a_seed_repeats_and_another_differs():
