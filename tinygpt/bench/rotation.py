@@ -43,7 +43,7 @@ def serve(work: Callable[[], object]) -> None:
 
 
 def rotate(sides: dict[str, Sequence[str]], rounds: int) -> list[Times]:
-    """Time the sides, name -> command line of a process that serves. RuntimeError where one ends."""
+    """Time the sides, name -> command line of a process that serves. RuntimeError if one ends."""
     processes = {
         name: subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
