@@ -99,6 +99,17 @@ def test_settings_from_a_run_and_from_toml(here, capfd):
     assert (third["model"]["n_embd"], third["training"]["seed"]) == (24, 3)
 
 
+def test_flags_mend_what_a_file_asks_for(here, capfd):
+    (here / "mine.toml").write_text("n_embd = 10", encoding="utf-8")
+    assert run(["train", "cats.txt", *fast(n_embd=None, n_head=5), "--config=mine.toml"]) == 0
+
+
+def test_a_flag_beats_the_environment(here, capfd, monkeypatch):
+    monkeypatch.setenv("TINYGPT_DEVICE", "nonsense")
+    assert run(["train", "cats.txt", *FAST, "--device", "cpu"]) == 0
+    assert run(["train", "cats.txt", *FAST]) == 2
+
+
 def test_bytes_and_a_small_text(here, capfd):
     assert run(["train", "cats.txt", *fast(vocab_size=256), "--tokenizer", "byte"]) == 0
     assert run(["train", "cats.txt", *fast(vocab_size=None), "--tokenizer=byte"]) == 0
@@ -131,6 +142,9 @@ def test_a_folder_and_no_held_out_text(here, capfd):
         (["train", "cats.txt", "--config", "no.toml"], "no settings file no.toml"),
         (["train", "cats.txt", "--config", "bad.toml"], "bad.toml cannot be read"),
         (["train", "cats.txt", "--config", "odd.toml"], "unknown settings ['n_heads']"),
+        (["train", "cats.txt", "--config", "list.json"], "expected settings with their names"),
+        (["train", "cats.txt", "--config", "text.toml"], "a number learning_rate >= 0, got '1'"),
+        (["train", "cats.txt", "--config", "word.toml"], "bias to be True or False, got 'false'"),
         (["train", "cats.txt", "--n-head", "3"], "n_embd=128 is not divisible by n_head=3"),
         (["train", "cats.txt", "--tokenizer", "word"], "got 'word'"),
         (["train", "cats.txt", "--tokenizer=byte", "--vocab-size=300"], "256 tokens, got"),
@@ -156,6 +170,9 @@ def test_errors_are_one_paragraph_and_exit_2(here, capfd, argv, message):
     (here / "bad.txt").write_bytes(b"ab\xffcd")
     (here / "short.txt").write_text("abcd", encoding="utf-8")
     (here / "bad.toml").write_text("= 3", encoding="utf-8")
+    (here / "list.json").write_text("[]", encoding="utf-8")
+    (here / "text.toml").write_text("learning_rate = '1'", encoding="utf-8")
+    (here / "word.toml").write_text("bias = 'false'", encoding="utf-8")
     (here / "odd.toml").write_text("n_heads = 3", encoding="utf-8")
     (here / "empty").mkdir()
     GPT(GPTConfig(vocab_size=256, block_size=8, n_layer=1, n_head=1, n_embd=8)).save_pretrained(

@@ -11,6 +11,7 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import sys
 import zlib
 from types import ModuleType
 from typing import Any
@@ -29,7 +30,13 @@ def register(array_type: type, module: Any) -> None:
 
 def array_module(x: Array) -> Any:
     """numpy for a NumPy array, cupy for a CuPy array."""
-    return ARRAYS.get(type(x), np)
+    module = ARRAYS.get(type(x))
+    if module is None:
+        module, cupy = np, sys.modules.get("cupy")
+        if cupy is not None and isinstance(x, cupy.ndarray):  # somebody else has loaded it
+            register(type(x), cupy)
+            module = cupy
+    return module
 
 
 def is_host(x: Array) -> bool:
@@ -68,6 +75,13 @@ _ready: set[int] = set()  # GPUs that have answered
 
 def gpu(device: str = "gpu") -> ModuleType:
     """The cupy module, made current on this device. DeviceError, with the step that failed."""
+    cupy = _checked(device)
+    cupy.cuda.Device(device_index(device)).use()
+    return cupy
+
+
+def _checked(device: str) -> Any:
+    """The cupy module, if this device can be used."""
     index = device_index(device)
     if index is None:
         raise ValueError(f"{device!r} is no GPU")
@@ -83,7 +97,6 @@ def gpu(device: str = "gpu") -> ModuleType:
         _check(cupy, index)
         register(cupy.ndarray, cupy)
         _ready.add(index)
-    cupy.cuda.Device(index).use()
     return cupy
 
 
@@ -125,7 +138,7 @@ def _pip() -> str:
 def gpu_available(device: str = "gpu") -> bool:
     """Can this GPU be used: CuPy imports, a device answers, and one tiny product ran on it?"""
     try:
-        gpu(device)
+        _checked(device)
     except DeviceError:
         return False
     return True

@@ -19,7 +19,8 @@ import numpy as np
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from tinygpt.backend import DeviceError, gpu
+from tinygpt import __version__
+from tinygpt.backend import DeviceError, default_device, device_index, gpu
 from tinygpt.generation.writing import stream_text
 from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.text.corpora import Corpus, DataArguments, load_corpus
@@ -61,15 +62,13 @@ def train(argv: list[str]) -> None:
         from_file = _config_file(Path(path))
         settings |= from_file
         given |= set(from_file)
-    defaults = TrainCommand(
-        _Data(**_take(settings, DataArguments)),
-        GPTConfig(**_take(settings, GPTConfig)),
-        TrainingArguments(**_take(settings, TrainingArguments)),
-    )
+    kinds = (_Data, GPTConfig, TrainingArguments)
+    defaults = TrainCommand(*(_unchecked(kind, settings) for kind in kinds))
     command = _parse(TrainCommand, argv, "train", default=defaults)
     data, training = command.data, command.training
-    if training.device != "cpu":
-        gpu(training.device)  # a GPU that cannot be used is said before anything else is done
+    device = training.device = training.device or default_device()
+    if device_index(device) is not None:
+        gpu(device)  # a GPU that cannot be used is said before anything else is done
 
     corpus = load_corpus(data.corpus, validation_fraction=data.validation_fraction)
     for remark in corpus.remarks:
@@ -77,7 +76,7 @@ def train(argv: list[str]) -> None:
     tokenizer = _make_tokenizer(command, corpus, explicit="vocab_size" in given)
     config = GPTConfig(**(asdict(command.model) | {"vocab_size": tokenizer.vocab_size}))
     ids = {part: np.array(tokenizer.encode(getattr(corpus, part)), np.uint32) for part in PARTS}
-    model = GPT(config, seed=training.seed)
+    model = GPT(config, seed=training.seed, device=device)
     trainer_settings = {"train": ids["train"], "tokenizer": tokenizer}
     if corpus.validation:
         trainer_settings["validation"] = ids["validation"]
@@ -90,7 +89,7 @@ def train(argv: list[str]) -> None:
         f"{corpus.name}: {len(corpus.train):,} characters are {len(ids['train']):,} tokens to "
         f"train on, {len(ids['validation']):,} held out; vocabulary {tokenizer.vocab_size}\n"
         f"model: {n:,} parameters, {config.n_layer} layers, {config.n_head} heads, "
-        f"{config.n_embd} wide, block {config.block_size}; device {training.device}\n"
+        f"{config.n_embd} wide, block {config.block_size}; device {device}\n"
         f"run: {folder}",
         flush=True,
     )
@@ -100,7 +99,8 @@ def train(argv: list[str]) -> None:
         print(f"\ninterrupted after step {trainer.optimizer.steps}; the model is in {folder}")
         raise
     print(f"\n{model_writes(model, tokenizer, training.seed)}\n")
-    print(f'the model is in {folder}; more: tinygpt generate "Python is"')
+    run_name = "" if folder.parent == Path("runs") else f"{folder} "
+    print(f'the model is in {folder}; more: tinygpt generate {run_name}"Python is"')
 
 
 PARTS = ("train", "validation")
@@ -149,6 +149,10 @@ def _config_file(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     tables = ("model", "training", "data")
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(t, {}), dict) for t in tables
+    ):
+        raise ValueError(f"{path}: expected settings with their names, such as n_layer = 6")
     settings = {k: v for k, v in content.items() if k not in (*tables, "text", "versions")}
     for table in tables:
         settings |= content.get(table, {})
@@ -157,6 +161,14 @@ def _config_file(path: Path) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"{path}: unknown settings {unknown}; expected some of {sorted(known)}")
     return settings
+
+
+def _unchecked(kind: Any, settings: dict[str, Any]) -> Any:
+    """The dataclass with these settings, before it is judged: flags may still mend it."""
+    instance = kind.__new__(kind)
+    for f in fields(kind):
+        setattr(instance, f.name, settings.get(f.name, f.default))
+    return instance
 
 
 def _take(settings: dict[str, Any], kind: Any) -> dict[str, Any]:
@@ -291,7 +303,7 @@ def info(argv: list[str]) -> None:
     import threadpoolctl
 
     _parse(InfoCommand, argv, "info")
-    print(f"tinygpt      {version('tinygpt')}")
+    print(f"tinygpt      {__version__}")
     print(f"Python       {platform.python_version()} ({platform.platform()})")
     for package in ("numpy", "safetensors", "cupy-cuda13x", "cupy-cuda12x"):
         try:

@@ -97,6 +97,9 @@ def test_loss_at_start(vocab, tie):
         ({"n_layer": 1.5}, "n_layer >= 1, got 1.5"),
         ({"block_size": -3}, "block_size >= 1, got -3"),
         ({"dropout": 1.0}, "0 <= dropout < 1, got 1.0"),
+        ({"bias": "False"}, "bias to be True or False, got 'False'"),
+        ({"tie_weights": 0}, "tie_weights to be True or False, got 0"),
+        ({"n_layer": True}, "n_layer >= 1, got True"),
         ({"position": "sideways"}, "one of .*learned.*got 'sideways'"),
     ],
 )
@@ -348,6 +351,7 @@ def test_top_k_0_is_off():
     [
         ({"temperature": -1.0}, "temperature >= 0"),
         ({"temperature": float("nan")}, "temperature >= 0"),
+        ({"temperature": float("inf")}, "temperature >= 0"),
         ({"top_k": -1}, "top_k >= 0"),
     ],
 )

@@ -85,6 +85,7 @@ def change_config(folder, **changes):
             "no model configuration",
         ),
         (lambda f: change_config(f, model_type="llama"), "got 'llama'"),
+        (lambda f: change_config(f, n_head=None), "lacks n_head"),
         (lambda f: change_config(f, layer_norm_epsilon=0.1), "layer_norm_epsilon = 0.1"),
         (lambda f: change_config(f, activation_function="relu"), "activation_function = 'relu'"),
         (lambda f: change_config(f, attn_pdrop=0.3), "attn_pdrop"),

@@ -197,7 +197,7 @@ def test_warmup_cosine():
 def test_no_warmup_and_a_warmup_that_never_ends():
     assert warmup_cosine(1, peak=1.0, floor=0.0, warmup=0, total=1) == 0.0
     assert warmup_cosine(1, peak=1.0, floor=1.0, warmup=0, total=5) == 1.0
-    assert warmup_cosine(5, peak=1.0, floor=0.0, warmup=10, total=5) == 0.5
+    assert warmup_cosine(5, peak=1.0, floor=0.1, warmup=10, total=5) == 0.1
     rates = [warmup_cosine(s, peak=1.0, floor=0.1, warmup=3, total=50) for s in range(1, 60)]
     assert max(rates) == 1.0 and min(rates[3:]) == pytest.approx(0.1)
     assert all(a >= b for a, b in pairwise(rates[2:]))

@@ -137,7 +137,7 @@ class Op(Named):
         arrays, parents = unwrap(args)
         before, _thread.recording = _thread.recording, _thread.grad_enabled and any(parents)
         try:
-            y, backward = self.function(*arrays, **settings)
+            y, backward = self.result(self.function(*arrays, **settings))
             several = type(y) is tuple
             outputs = tuple(map(Tensor, y)) if several else (Tensor(y),)
             if "dtype" not in settings:

@@ -139,6 +139,9 @@ def check_gradient(
         ] + parameters
         if not arguments:
             raise ValueError(f"{name} has no float input, so there is no gradient to check")
+        empty = [a.name for a in arguments if not a.array.size]
+        if empty:
+            raise ValueError(f"{name}: {empty[0]} is empty, so there is no gradient to check")
         check = _Check(fn, name, values, arguments, eps, tolerance, samples, device)
         for _ in range(REDRAWS):
             try:

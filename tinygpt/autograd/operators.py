@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.backend import Array, to_cpu, to_float
+from tinygpt.backend import Array, array_module, to_cpu, to_float
 
 shipped: dict[str, Any] = {}  # name -> Op: @op enters the ops of this package, and no others
 
@@ -31,13 +31,21 @@ class Named:
                 raise ValueError(f"{shipped[self.name]} has that name already")
             shipped[self.name] = self
 
+    def result(self, result: Any) -> tuple:
+        """What the function of an op returned, if it is (y, backward)."""
+        pair = type(result) is tuple and len(result) == 2
+        if pair and (result[1] is None or callable(result[1])):
+            return result
+        raise TypeError(f"an op returns (y, backward), {self.name} returned {describe(result)}")
+
     def keep_dtype(self, parents: list, outputs: tuple) -> None:
         """Refuse float64 made of float32 by accident: it costs twice the memory and the time."""
         for parent in parents:
             for out in outputs:
-                if parent is not None and parent.dtype != out.data.dtype:
-                    change = f"{parent.dtype} became {out.data.dtype}"
-                    raise TypeError(f"{change}: is a NumPy scalar or a float64 array in it?")
+                dtype = out.data.dtype
+                if parent is not None and parent.dtype != dtype and dtype.kind == "f":
+                    change = f"{parent.dtype} became {dtype}"
+                    raise TypeError(f"{change}: is a float64 or integer array in it?")
 
     def __repr__(self) -> str:
         return f"<op {self.__module__}.{self.name}>"
@@ -61,9 +69,11 @@ class Mismatch(ValueError):
 
 
 def as_array(data: Any) -> np.ndarray:
-    """What Tensor(data) holds where data is no array: float32 for Python's floats."""
-    keep = isinstance(data, np.generic | np.ndarray)  # a NumPy scalar, a memory map
-    array = np.asarray(data)
+    """What Tensor(data) holds where data is no array: float32 for numbers and lists of floats."""
+    if array_module(data) is not np:
+        return data  # of a module that was loaded meanwhile
+    keep = isinstance(data, np.generic | np.ndarray | bool)  # a NumPy scalar, a memory map
+    array = np.asarray(data, np.float32 if type(data) is int else None)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"a Tensor holds numbers, got {type(data).__name__} of {array.dtype}")
     return array if keep or array.dtype != np.float64 else array.astype(np.float32)

@@ -142,7 +142,8 @@ def maximum(a, b, /):
         da = dy * share.astype(dy.dtype)
         return unbroadcast(da, _shape(a)), unbroadcast(dy - da, _shape(b))
 
-    return array_module(a if _shape(a) else b).maximum(a, b), backward
+    xp = array_module(b if isinstance(a, int | float) else a)
+    return xp.maximum(a, b), backward
 
 
 @op
@@ -151,7 +152,8 @@ def where(condition, a, b, /):
 
     The condition is an array of booleans and gets no gradient.
     """
-    xp = array_module(condition)
+    xp = array_module(b if isinstance(a, int | float) else a)
+    condition = xp.asarray(condition)
 
     def backward(dy):
         da, db = xp.where(condition, dy, 0), xp.where(condition, 0, dy)
@@ -255,7 +257,10 @@ def reshape(x, /, *, shape):
 @op
 def transpose(x, /, *, axes=()):
     """The axes in another order; none given: reversed.   (2, 3, 4), axes=(0, 2, 1) -> (2, 4, 3)"""
-    axes = tuple(a % x.ndim for a in axes) or tuple(range(x.ndim))[::-1]
+    axes = tuple(axes) or tuple(range(x.ndim))[::-1]
+    given, axes = axes, tuple(a + x.ndim if a < 0 else a for a in axes)
+    if sorted(axes) != list(range(x.ndim)):
+        raise ValueError(f"expected every axis of {x.shape} once, such as (0, 2, 1), got {given}")
     back = tuple(axes.index(i) for i in range(x.ndim))
     return x.transpose(axes), lambda dy: dy.transpose(back)
 
@@ -342,6 +347,9 @@ def split(x, /, *, n, axis=-1):
 
 @op
 def astype(x, /, *, dtype):
-    """The same values as another dtype.   float32 (2, 3), dtype="float64" -> float64 (2, 3)"""
-    old = x.dtype
-    return x.astype(dtype), lambda dy: dy.astype(old)
+    """The same values as another dtype.   float32 (2, 3), dtype="float64" -> float64 (2, 3)
+
+    A cast to integers has no gradient.
+    """
+    old, y = x.dtype, x.astype(dtype)
+    return y, lambda dy: dy.astype(old) if y.dtype.kind == "f" else None

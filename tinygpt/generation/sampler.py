@@ -1,12 +1,16 @@
 """Sampling: from the logits of the last position to the next token."""
 
+import math
+
 import numpy as np
 
 
 def check_settings(temperature: float, top_k: int | None) -> None:
     """ValueError for a temperature below 0 or a top_k that is no whole number from 0 on."""
-    if not temperature >= 0:
-        raise ValueError(f"expected temperature >= 0 (0: always the likeliest), got {temperature}")
+    if not 0 <= temperature < math.inf:
+        raise ValueError(
+            f"expected a finite temperature >= 0 (0: always the likeliest), got {temperature}"
+        )
     if top_k is not None and (top_k < 0 or int(top_k) != top_k):
         raise ValueError(f"expected a whole number top_k >= 0 (0: off), got {top_k}")
 
@@ -21,8 +25,12 @@ def probabilities(
     """
     check_settings(temperature, top_k)
     z = np.asarray(logits, np.float64)
+    if np.isnan(z).any():
+        raise ValueError("the logits are not numbers (nan): the model is broken")
     if temperature == 0:
-        return np.eye(z.shape[1])[z.argmax(axis=-1)]
+        p = np.zeros_like(z)
+        p[np.arange(len(z)), z.argmax(axis=-1)] = 1.0
+        return p
     if top_k and top_k < z.shape[1]:
         dropped = np.argsort(-z, axis=-1, kind="stable")[:, int(top_k) :]
         z = z.copy()

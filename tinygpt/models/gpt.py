@@ -46,14 +46,20 @@ class GPTConfig:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
             value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
+            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+            if not whole or value < 1:
                 raise ValueError(f"expected a whole number {name} >= 1, got {value!r}")
+            setattr(self, name, int(value))
+        for name in ("bias", "tie_weights"):
+            value = getattr(self, name)
+            if not isinstance(value, bool):
+                raise ValueError(f"expected {name} to be True or False, got {value!r}")
         if self.n_embd % self.n_head:
             raise ValueError(
                 f"n_embd={self.n_embd} is not divisible by n_head={self.n_head}: "
                 f"each head takes n_embd / n_head channels"
             )
-        if not 0 <= self.dropout < 1:
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise ValueError(f"expected 0 <= dropout < 1, got {self.dropout!r}")
         if self.position not in POSITIONS:
             raise ValueError(f"expected position to be one of {POSITIONS}, got {self.position!r}")
@@ -64,10 +70,10 @@ class GPT(Module):
 
     Initialised as GPT-2: weights normal with standard deviation 0.02, those that end a residual
     branch 0.02 / sqrt(2 N), biases 0. The same config and seed give the same weights. It is made on
-    the device that TINYGPT_DEVICE names, else on the CPU; model.to("gpu") moves it.
+    the device; None: the one that TINYGPT_DEVICE names, else the CPU.
     """
 
-    def __init__(self, config: GPTConfig, *, seed: int = 0):
+    def __init__(self, config: GPTConfig, *, seed: int = 0, device: str | None = None):
         c = self.config = config
         rng = random_stream(seed, "weights")
         self.wte = Embedding(c.vocab_size, c.n_embd, rng=rng)
@@ -88,7 +94,7 @@ class GPT(Module):
         self.ln_f = LayerNorm(c.n_embd, bias=c.bias)
         self.lm_head = None if c.tie_weights else Embedding(c.vocab_size, c.n_embd, rng=rng)
         self.pack(seed=seed)
-        self.to(default_device())
+        self.to(device or default_device())
 
     def __call__(self, ids: Any) -> Tensor:
         """The logits of what comes next, at every position.   ids (T,) or (B, T) -> (B, T, V)
@@ -161,7 +167,7 @@ class GPT(Module):
         if max_new_tokens < 0:
             raise ValueError(f"expected max_new_tokens >= 0, got {max_new_tokens}")
         rng = np.random.default_rng() if seed is None else random_stream(seed, "sampling")
-        start = to_cpu(self._checked(ids, "id"))
+        start = to_cpu(self._checked(ids, "id")).astype(np.int64)
         return self._stream(start, max_new_tokens, rng, temperature=temperature, top_k=top_k)
 
     def _stream(

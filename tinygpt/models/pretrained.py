@@ -58,11 +58,16 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         kind = config["model_type"]
-        fields = {ours: config[theirs] for ours, theirs in FIELDS.items() if theirs in config}
+        fields = {ours: config.get(theirs) for ours, theirs in FIELDS.items()}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no model configuration: {error!r}") from error
     if kind not in ("gpt2", "tinygpt"):
         raise ValueError(f'{path}: expected model_type "gpt2" or "tinygpt", got {kind!r}')
+    if fields["tie_weights"] is None:
+        fields["tie_weights"] = True  # as transformers takes it
+    missing = [FIELDS[ours] for ours, value in fields.items() if value is None]
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}")
     for name, value in FIXED.items():
         if config.get(name, value) != value:
             raise ValueError(f"{path}: {name} = {config[name]!r} is not supported, only {value!r}")

@@ -36,13 +36,15 @@ def cross_entropy(logits, targets, /, *, ignore_index=-100):
     z_t = p[rows, t]
     xp.exp(p, out=p)
     total = row_sum(p)
-    loss = ((xp.log(total[:, 0]) - z_t) * weight).sum()
+    loss = xp.where(kept, (xp.log(total[:, 0]) - z_t) * weight, 0).sum()
 
     def backward(dy):  # dz = (softmax(z) - one-hot(t)) weight dy; p is ours to overwrite
         scale = weight * dy
         dz = p
         dz *= scale[:, None] / total
         dz[rows, t] -= scale
+        if not (is_host(kept) and kept.all()):
+            dz = xp.where(kept[:, None], dz, 0)  # 0 nan would be nan
         return dz.reshape(shape), None
 
     return loss, backward

@@ -53,6 +53,8 @@ def draw_mask(x: Array, p: float, key: Key | None) -> Array:
     Element i of row b has the number (key.row + b) (elements in a row) + i, whatever part of the
     batch x is. ValueError without a key.
     """
+    if not 0 <= p < 1:
+        raise ValueError(f"expected 0 <= p < 1, got p={p}")
     if key is None:
         raise ValueError(f"p={p} needs a key that says which mask: Dropout.settings() makes one")
     first = key.row * (x.size // len(x)) % 2**32
@@ -67,8 +69,6 @@ def dropout(x, /, *, p=0.0, key=None):
     The first axis is the batch. Srivastava et al. 2014, "Dropout", section 4 (here scaled while
     training, so that nothing needs scaling afterwards). ValueError unless 0 <= p < 1.
     """
-    if not 0 <= p < 1:
-        raise ValueError(f"expected 0 <= p < 1, got p={p}")
     if p == 0:
         return x, lambda dy: dy
     mask, scale = draw_mask(x, p, key), 1 / (1 - p)

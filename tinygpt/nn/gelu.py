@@ -12,11 +12,12 @@ C, A = math.sqrt(2 / math.pi), 0.044715
 def gelu(x, /):
     """y = x (1 + t) / 2,  t = tanh(c (x + a x^3)),  c = sqrt(2 / pi), a = 0.044715.   any shape
 
-    gelu([-1, 0, 1]) -> [-0.1588, 0, 0.8412]. The tanh form of x Phi(x), as GPT-2 has it ("gelu_new"
+    -1, 0, 1 -> -0.1588, 0, 0.8412. The tanh form of x Phi(x), as GPT-2 has it ("gelu_new"
     in Hugging Face); PyTorch's default is the exact form, up to 5e-4 away. Hendrycks & Gimpel 2016,
     "Gaussian Error Linear Units", section 2.
     """
-    xp = array_module(x)
+    xp, shape = array_module(x), getattr(x, "shape", ())
+    x = xp.atleast_1d(x)  # a 0-d array could not be worked on in place
     square = x * x
     t = square * (C * A)  # c (x + a x^3) = x (c + c a x^2), computed in place
     t += C
@@ -26,7 +27,7 @@ def gelu(x, /):
     half *= 0.5  # (1 + t) / 2
     y = half * x
     if not recording():
-        return y, None
+        return y.reshape(shape), None
 
     # dy/dx = (1 + t) / 2 + x/2 (1 - t^2) c (1 + 3 a x^2): made now, while everything is in cache
     square *= 1.5 * A * C
@@ -36,7 +37,7 @@ def gelu(x, /):
     xp.subtract(1.0, t, out=t)
     t *= square
     t += half
-    return y, lambda dy: dy * t
+    return y.reshape(shape), lambda dy: dy * t.reshape(shape)
 
 
 def gelu_plain(x):

@@ -8,7 +8,7 @@ from tinygpt.backend import array_module, row_dot, row_sum
 def softmax(x, /):
     """y_i = exp(x_i) / sum_j exp(x_j) over the last axis.   x, y (..., n)
 
-    softmax([1, 1, 1]) -> [1/3, 1/3, 1/3]; adding one number to a whole row changes nothing.
+    Three ones -> three thirds; adding one number to a whole row changes nothing.
     """
     xp = array_module(x)
     y = x - x.max(axis=-1, keepdims=True)  # the same y, and exp cannot overflow

@@ -109,6 +109,8 @@ def _read_folder(folder: Path) -> tuple[str, list[str]]:
 
 # ------------------------------------------------------------------------------------ python-docs
 
+FORMAT = 1  # counts the changes of what is collected: an older cache is then not used
+
 
 def python_docs(cache: Path | None = None) -> list[str]:
     """The prose of Python's documentation as paragraphs: about 1.2 MB in CPython 3.11.
@@ -122,12 +124,15 @@ def python_docs(cache: Path | None = None) -> list[str]:
 
         cache = Path(pooch.os_cache("tinygpt"))
     version = ".".join(map(str, sys.version_info[:3]))
-    path = cache / f"python-docs-{version}.txt"
+    path = cache / f"python-docs-{FORMAT}-{version}.txt"
     if path.is_file():
         return path.read_text(encoding="utf-8").split("\n\n")
     paragraphs = make_python_docs()
-    cache.mkdir(parents=True, exist_ok=True)
-    write_text(path, "\n\n".join(paragraphs))
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        write_text(path, "\n\n".join(paragraphs))
+    except OSError as error:
+        print(f"the paragraphs could not be kept for the next time: {error}")
     return paragraphs
 
 

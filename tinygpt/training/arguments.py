@@ -1,10 +1,10 @@
 """How a model is trained: the settings of a run, and sets of them that go by a name."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from tinygpt.backend import default_device, device_index
+from tinygpt.backend import device_index
 
 # name -> what differs from the defaults of GPTConfig, DataArguments and TrainingArguments
 PRESETS: dict[str, dict[str, Any]] = {
@@ -31,7 +31,7 @@ class TrainingArguments:
     save_steps: int = 500  # save the model every so many steps, and at the end
     seed: int = 0  # of the weights, the batches and dropout
     workers: int = 0  # threads that share the rows of a batch; 0: one for each core (GPU: one)
-    device: str = field(default_factory=default_device)  # "cpu", "gpu", "gpu:1"
+    device: str | None = None  # "cpu", "gpu", "gpu:1"; None: TINYGPT_DEVICE, or where the model is
     output_dir: str = "runs"  # where the folders of runs are made
 
     def __post_init__(self) -> None:
@@ -41,16 +41,18 @@ class TrainingArguments:
             self._at_least(name, 0)
         for name in ("learning_rate", "min_learning_rate", "weight_decay", "max_grad_norm"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and math.isfinite(value) and value >= 0):
                 raise ValueError(f"expected a number {name} >= 0, got {value!r}")
         if self.max_grad_norm == 0:
             raise ValueError("expected max_grad_norm > 0, got 0")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"expected two betas in [0, 1), got {self.betas!r}")
         self.betas = tuple(self.betas)
-        device_index(self.device)
+        if self.device is not None:
+            device_index(self.device)
 
     def _at_least(self, name: str, least: int) -> None:
         value = getattr(self, name)
-        if not isinstance(value, int) or value < least:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ValueError(f"expected a whole number {name} >= {least}, got {value!r}")

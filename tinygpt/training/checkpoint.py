@@ -11,13 +11,13 @@ import platform
 import shutil
 import time
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygpt.files import write_text
+from tinygpt import __version__
+from tinygpt.files import replacing, write_text
 from tinygpt.models.pretrained import WEIGHTS_FILE
 
 RUN_FILE, LOG_FILE, LOSS_PICTURE = "run.json", "log.jsonl", "loss.png"
@@ -63,7 +63,7 @@ def write_run(folder: Path, model: Any, training: Any, data: Any, corpus: Any) -
             "characters": len(corpus.train) + len(corpus.validation),
         },
         "versions": {
-            "tinygpt": version("tinygpt"),
+            "tinygpt": __version__,
             "numpy": np.__version__,
             "python": platform.python_version(),
             "platform": platform.platform(),
@@ -109,4 +109,5 @@ def draw_loss(folder: Path) -> None:
             axes.plot(steps, losses, label=name.replace("_", " "), marker=marker)
             axes.annotate(f" {losses[-1]:.2f}", (steps[-1], losses[-1]), va="center")
             axes.legend(frameon=False)
-    canvas.print_png(folder / LOSS_PICTURE)
+    with replacing(folder / LOSS_PICTURE) as temporary, open(temporary, "wb") as file:
+        canvas.print_png(file)

@@ -54,7 +54,9 @@ class Trainer:
         tokenizer: Any = None,
         folder: str | Path | None = None,
     ):
-        self.model, self.arguments = model.to(arguments.device), arguments
+        self.model, self.arguments = model, arguments
+        if arguments.device is not None:
+            model.to(arguments.device)
         self.train_ids, self.validation_ids = train, validation
         self.tokenizer, self.folder = tokenizer, None if folder is None else Path(folder)
         block_size = model.config.block_size
@@ -109,8 +111,10 @@ class Trainer:
 
         with self.workers.one_blas_thread_each():
             loss = self.workers.sum_of(len(x), work)
+            model.vector().row = 0
             self.norm = clip_grad_norm(model, a.max_grad_norm)
-            self.optimizer.step()
+            if not is_host(self.norm) or math.isfinite(self.norm):
+                self.optimizer.step()  # a broken gradient never reaches the weights
         return loss
 
     # ------------------------------------------------------------------------------ the loop
@@ -129,44 +133,48 @@ class Trainer:
             self.train_ids, self.model.config.block_size, a.batch_size, seed=a.seed
         )
         began, validation, tokens = time.perf_counter(), None, 0
-        with (
-            _interrupts() as interrupted,
-            tqdm(total=a.max_steps, initial=start, unit="step", dynamic_ncols=True) as bar,
-        ):
-            for step in range(start + 1, a.max_steps + 1):
-                x, y = next(batches)
-                loss = self.step(x, y)
-                tokens += x.size
-                stop = bool(interrupted)  # once: a Ctrl-C after this line waits for the next step
-                last = stop or step == a.max_steps
-                saves = last or step % a.save_steps == 0
-                if is_host(loss) or step % a.logging_steps == 0 or saves:
-                    self._stop_unless_finite(step, loss)
-                if step % a.logging_steps == 0 or step == 1 or last:
-                    speed = tokens / (time.perf_counter() - began)
-                    self._log(
-                        step=step,
-                        loss=to_float(loss),
-                        grad_norm=to_float(self.norm),
-                        learning_rate=self.optimizer.lr,
-                        tokens_per_second=round(speed),
-                    )
-                    shown = {"loss": f"{to_float(loss):.2f}", "tokens/s": f"{speed:.0f}"}
-                    if validation is not None:
-                        shown["held-out"] = f"{validation:.2f}"
-                    bar.set_postfix(shown, refresh=False)
-                if self.validation_ids is not None and (last or step % a.eval_steps == 0):
-                    validation = self.evaluate(self.validation_ids)
-                    self._log(step=step, validation_loss=validation)
-                    bar.write(f"step {step}: loss on held-out text {validation:.3f} per token")
-                if a.sample_steps and step % a.sample_steps == 0 and not last:
-                    self._write_sample(bar, step)
-                if saves:
-                    self.save()
-                bar.update()
-                if stop:
-                    raise KeyboardInterrupt
-        self.model.eval()
+        try:
+            with (
+                _interrupts() as interrupted,
+                tqdm(total=a.max_steps, initial=start, unit="step", dynamic_ncols=True) as bar,
+            ):
+                for step in range(start + 1, a.max_steps + 1):
+                    x, y = next(batches)
+                    loss = self.step(x, y)
+                    tokens += x.size
+                    stop = bool(
+                        interrupted
+                    )  # once: a Ctrl-C after this line waits for the next step
+                    last = stop or step == a.max_steps
+                    saves = last or step % a.save_steps == 0
+                    if is_host(loss) or step % a.logging_steps == 0 or saves:
+                        self._stop_unless_finite(step, loss)
+                    if step % a.logging_steps == 0 or step == 1 or last:
+                        speed = tokens / (time.perf_counter() - began)
+                        self._log(
+                            step=step,
+                            loss=to_float(loss),
+                            grad_norm=to_float(self.norm),
+                            learning_rate=self.optimizer.lr,
+                            tokens_per_second=round(speed),
+                        )
+                        shown = {"loss": f"{to_float(loss):.2f}", "tokens/s": f"{speed:.0f}"}
+                        if validation is not None:
+                            shown["held-out"] = f"{validation:.2f}"
+                        bar.set_postfix(shown, refresh=False)
+                    if self.validation_ids is not None and (last or step % a.eval_steps == 0):
+                        validation = self.evaluate(self.validation_ids)
+                        self._log(step=step, validation_loss=validation)
+                        bar.write(f"step {step}: loss on held-out text {validation:.3f} per token")
+                    if a.sample_steps and step % a.sample_steps == 0 and not last:
+                        self._write_sample(bar, step)
+                    if saves:
+                        self.save()
+                    bar.update()
+                    if stop:
+                        raise KeyboardInterrupt
+        finally:
+            self.model.eval()
 
     def evaluate(self, ids: np.ndarray) -> float:
         """The mean loss per token in eval mode, over at most EVAL_WINDOWS windows evenly spread."""
@@ -179,9 +187,13 @@ class Trainer:
         return total / count
 
     def save(self) -> None:
-        """The model and its tokenizer into the folder, each file whole or not at all."""
+        """The model and its tokenizer into the folder, each file whole or not at all.
+
+        TrainingError, and nothing is written, where a weight is no finite number."""
         if self.folder is None:
             return
+        if not math.isfinite(to_float(self.model.vector().data.sum())):
+            raise TrainingError("the weights are not finite any more: what was saved last stays")
         self.model.save_pretrained(self.folder)
         if self.tokenizer is not None:
             self.tokenizer.save(self.folder)
@@ -191,7 +203,7 @@ class Trainer:
 
     def _number_of_workers(self) -> int:
         a = self.arguments
-        if a.device != "cpu":
+        if not is_host(self.model.vector().data):
             return 1
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return min(a.workers or cores or 1, a.batch_size)
