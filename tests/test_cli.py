@@ -143,8 +143,11 @@ def test_a_folder_and_no_held_out_text(here, capfd):
         (["train", "cats.txt", "--config", "bad.toml"], "bad.toml cannot be read"),
         (["train", "cats.txt", "--config", "odd.toml"], "unknown settings ['n_heads']"),
         (["train", "cats.txt", "--config", "list.json"], "expected settings with their names"),
-        (["train", "cats.txt", "--config", "text.toml"], "a number learning_rate >= 0, got '1'"),
-        (["train", "cats.txt", "--config", "word.toml"], "bias to be True or False, got 'false'"),
+        (
+            ["train", "cats.txt", "--config", "text.toml"],
+            "expected learning_rate to be float, got '1'",
+        ),
+        (["train", "cats.txt", "--config", "word.toml"], "expected bias to be bool, got 'false'"),
         (["train", "cats.txt", "--n-head", "3"], "n_embd=128 is not divisible by n_head=3"),
         (["train", "cats.txt", "--tokenizer", "word"], "got 'word'"),
         (["train", "cats.txt", "--tokenizer=byte", "--vocab-size=300"], "256 tokens, got"),

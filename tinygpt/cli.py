@@ -156,11 +156,27 @@ def _config_file(path: Path) -> dict[str, Any]:
     settings = {k: v for k, v in content.items() if k not in (*tables, "text", "versions")}
     for table in tables:
         settings |= content.get(table, {})
-    known = {f.name for kind in (GPTConfig, TrainingArguments, DataArguments) for f in fields(kind)}
-    unknown = sorted(set(settings) - known)
+    known = {
+        f.name: f for kind in (GPTConfig, TrainingArguments, DataArguments) for f in fields(kind)
+    }
+    unknown = sorted(set(settings) - set(known))
     if unknown:
         raise ValueError(f"{path}: unknown settings {unknown}; expected some of {sorted(known)}")
+    for name, value in settings.items():
+        settings[name] = _of_its_kind(path, name, value, known[name].default)
     return settings
+
+
+def _of_its_kind(path: Path, name: str, value: Any, default: Any) -> Any:
+    """The value of a settings file as the kind that its default is. ValueError for another kind."""
+    kind = str if default is None else type(default)
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is tuple and isinstance(value, list) and len(value) == len(default):
+        return tuple(_of_its_kind(path, name, v, d) for v, d in zip(value, default, strict=True))
+    if type(value) is not kind and not (value is None and default is None):
+        raise ValueError(f"{path}: expected {name} to be {kind.__name__}, got {value!r}")
+    return value
 
 
 def _unchecked(kind: Any, settings: dict[str, Any]) -> Any:

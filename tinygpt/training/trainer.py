@@ -132,49 +132,50 @@ class Trainer:
         batches = random_batches(
             self.train_ids, self.model.config.block_size, a.batch_size, seed=a.seed
         )
-        began, validation, tokens = time.perf_counter(), None, 0
         try:
             with (
                 _interrupts() as interrupted,
                 tqdm(total=a.max_steps, initial=start, unit="step", dynamic_ncols=True) as bar,
             ):
-                for step in range(start + 1, a.max_steps + 1):
-                    x, y = next(batches)
-                    loss = self.step(x, y)
-                    tokens += x.size
-                    stop = bool(
-                        interrupted
-                    )  # once: a Ctrl-C after this line waits for the next step
-                    last = stop or step == a.max_steps
-                    saves = last or step % a.save_steps == 0
-                    if is_host(loss) or step % a.logging_steps == 0 or saves:
-                        self._stop_unless_finite(step, loss)
-                    if step % a.logging_steps == 0 or step == 1 or last:
-                        speed = tokens / (time.perf_counter() - began)
-                        self._log(
-                            step=step,
-                            loss=to_float(loss),
-                            grad_norm=to_float(self.norm),
-                            learning_rate=self.optimizer.lr,
-                            tokens_per_second=round(speed),
-                        )
-                        shown = {"loss": f"{to_float(loss):.2f}", "tokens/s": f"{speed:.0f}"}
-                        if validation is not None:
-                            shown["held-out"] = f"{validation:.2f}"
-                        bar.set_postfix(shown, refresh=False)
-                    if self.validation_ids is not None and (last or step % a.eval_steps == 0):
-                        validation = self.evaluate(self.validation_ids)
-                        self._log(step=step, validation_loss=validation)
-                        bar.write(f"step {step}: loss on held-out text {validation:.3f} per token")
-                    if a.sample_steps and step % a.sample_steps == 0 and not last:
-                        self._write_sample(bar, step)
-                    if saves:
-                        self.save()
-                    bar.update()
-                    if stop:
-                        raise KeyboardInterrupt
+                self._loop(batches, bar, interrupted)
         finally:
             self.model.eval()
+
+    def _loop(self, batches: Iterator[Any], bar: Any, interrupted: list[bool]) -> None:
+        a, began, validation, tokens = self.arguments, time.perf_counter(), None, 0
+        for step in range(self.optimizer.steps + 1, a.max_steps + 1):
+            x, y = next(batches)
+            loss = self.step(x, y)
+            tokens += x.size
+            stop = bool(interrupted)  # read once: a Ctrl-C after this waits for the next step
+            last = stop or step == a.max_steps
+            saves = last or step % a.save_steps == 0
+            if is_host(loss) or step % a.logging_steps == 0 or saves:
+                self._stop_unless_finite(step, loss)
+            if step % a.logging_steps == 0 or step == 1 or last:
+                speed = tokens / (time.perf_counter() - began)
+                self._log(
+                    step=step,
+                    loss=to_float(loss),
+                    grad_norm=to_float(self.norm),
+                    learning_rate=self.optimizer.lr,
+                    tokens_per_second=round(speed),
+                )
+                shown = {"loss": f"{to_float(loss):.2f}", "tokens/s": f"{speed:.0f}"}
+                if validation is not None:
+                    shown["held-out"] = f"{validation:.2f}"
+                bar.set_postfix(shown, refresh=False)
+            if self.validation_ids is not None and (last or step % a.eval_steps == 0):
+                validation = self.evaluate(self.validation_ids)
+                self._log(step=step, validation_loss=validation)
+                bar.write(f"step {step}: loss on held-out text {validation:.3f} per token")
+            if a.sample_steps and step % a.sample_steps == 0 and not last:
+                self._write_sample(bar, step)
+            if saves:
+                self.save()
+            bar.update()
+            if stop:
+                raise KeyboardInterrupt
 
     def evaluate(self, ids: np.ndarray) -> float:
         """The mean loss per token in eval mode, over at most EVAL_WINDOWS windows evenly spread."""
