@@ -98,7 +98,7 @@ class Node:
             return
         try:
             grads = backward(dy)
-            grads = grads if isinstance(grads, tuple | list) else (grads,)
+            grads = grads if type(grads) in (tuple, list) else (grads,)
             if len(grads) < len(parents):
                 raise ValueError(f"expected {len(parents)} gradients, got {len(grads)}")
             for i, (parent, g) in enumerate(zip(parents, grads, strict=False)):
@@ -119,9 +119,10 @@ def latest_first(root: Node) -> list[Node]:
         node = stack.pop()
         if node.backward is None:
             raise RuntimeError(f"a second backward() through {node.name}: its graph is used up")
-        found = [p for p in node.parents if type(p) is Node and p not in nodes]
-        nodes.update(found)
-        stack += found
+        for parent in node.parents:
+            if type(parent) is Node and parent not in nodes:
+                nodes.add(parent)
+                stack.append(parent)
     return sorted(nodes, key=lambda node: node.time, reverse=True)
 
 

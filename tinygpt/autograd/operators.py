@@ -40,10 +40,12 @@ class Named:
 
     def keep_dtype(self, parents: list, outputs: tuple) -> None:
         """Refuse float64 made of float32 by accident: it costs twice the memory and the time."""
-        for parent in parents:
-            for out in outputs:
-                dtype = out.data.dtype
-                if parent is not None and parent.dtype != dtype and dtype.kind == "f":
+        for out in outputs:
+            dtype = out.data.dtype
+            for parent in parents:
+                if parent is None or parent.dtype is dtype:
+                    continue
+                if parent.dtype != dtype and dtype.kind == "f":
                     change = f"{parent.dtype} became {dtype}"
                     raise TypeError(f"{change}: is a float64 or integer array in it?")
 
@@ -84,15 +86,18 @@ def unwrap(args: tuple) -> tuple[list, list]:
 
     Beside a Tensor a NumPy scalar or 0-d array is as weak as a Python number: x / np.sqrt(64)
     stays float32."""
-    arrays, parents, tensors = list(args), [None] * len(args), 0
+    arrays, parents, tensor, scalars = list(args), [None] * len(args), False, []
     for i, a in enumerate(args):
         if isinstance(a, Operators):
-            arrays[i], parents[i] = a.data, a.node
-            tensors += 1
-    if 0 < tensors < len(args):
-        for i, a in enumerate(args):
-            if isinstance(a, np.generic) or (type(a) is np.ndarray and a.ndim == 0):
-                arrays[i] = a.item()
+            arrays[i], parents[i], tensor = a.data, a.node, True
+        elif type(a) is np.ndarray:
+            if a.ndim == 0:
+                scalars.append(i)
+        elif isinstance(a, np.generic):
+            scalars.append(i)
+    if tensor:
+        for i in scalars:
+            arrays[i] = arrays[i].item()
     return arrays, parents
 
 

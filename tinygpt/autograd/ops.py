@@ -13,13 +13,13 @@ from tinygpt.autograd.engine import op
 from tinygpt.backend import Array, array_module, batched_matmul, like
 
 
-def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
+def unbroadcast(dy: Array, shape: tuple[int, ...] | None) -> Array | None:
     """The transpose of broadcasting: sum over the axes along which `shape` was stretched.
 
     (3,) was added to (2, 3):      dy (2, 3) -> (3,), the sum of the rows
     (2, 1) was added to (2, 3):    dy (2, 3) -> (2, 1)
     """
-    if dy.shape == shape:
+    if shape is None or dy.shape == shape:  # a number, or not stretched
         return dy
     if dy.ndim > len(shape):  # axes that broadcasting put in front
         dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))
@@ -27,9 +27,9 @@ def unbroadcast(dy: Array, shape: tuple[int, ...]) -> Array:
     return dy.sum(axis=stretched, keepdims=True) if stretched else dy
 
 
-def _shape(a: Any) -> tuple[int, ...]:
-    """() for a number."""
-    return getattr(a, "shape", ())
+def _shape(a: Any) -> tuple[int, ...] | None:
+    """None for a number, which gets no gradient."""
+    return getattr(a, "shape", None)
 
 
 # --------------------------------------------------------------------------------- arithmetic
@@ -52,9 +52,12 @@ def sub(a, b, /):
 @op
 def mul(a, b, /):
     """y = a b, element by element, broadcast.   (2, 3) * (3,) -> (2, 3)"""
+    shape_a, shape_b = _shape(a), _shape(b)
 
     def backward(dy):  # da = dy b,  db = dy a
-        return unbroadcast(dy * b, _shape(a)), unbroadcast(dy * a, _shape(b))
+        da = unbroadcast(dy * b, shape_a) if shape_a is not None else None
+        db = unbroadcast(dy * a, shape_b) if shape_b is not None else None
+        return da, db
 
     return a * b, backward
 
@@ -62,10 +65,12 @@ def mul(a, b, /):
 @op
 def div(a, b, /):
     """y = a / b, element by element, broadcast.   (2, 3) / (2, 1) -> (2, 3)"""
+    shape_a, shape_b = _shape(a), _shape(b)
 
     def backward(dy):  # da = dy / b,  db = -dy a / b^2
         da = dy / b
-        return unbroadcast(da, _shape(a)), unbroadcast(-da * a / b, _shape(b))
+        db = unbroadcast(-da * a / b, shape_b) if shape_b is not None else None
+        return unbroadcast(da, shape_a), db
 
     return a / b, backward
 
@@ -226,7 +231,7 @@ def matmul(a, b, /):
 
     A 1-D operand is a row on the left and a column on the right: (3,) @ (3,) -> ().
     """
-    if _shape(a) == () or _shape(b) == ():
+    if not _shape(a) or not _shape(b):
         raise ValueError("matmul needs operands of at least one dimension: use * for a number")
     row, column = a.ndim == 1, b.ndim == 1
     a2, b2 = a[None, :] if row else a, b[:, None] if column else b
