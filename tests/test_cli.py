@@ -1,5 +1,6 @@
 """The command line: what it does, and every error that it promises."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -342,6 +343,20 @@ def test_gradcheck_of_a_wrong_op(capfd, monkeypatch):
     assert "exp" in out and "WRONG" in out
     assert "ratio 2" in out
     assert "the gradient of argument 0" in out
+
+
+def test_bench_engine(capfd):
+    """The ratio to bare NumPy is about 6; the limit here is generous, machines are busy."""
+    assert run(["bench", "engine", "--rounds", "3"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:]] == ["tinygpt", "numpy"]
+    assert 1 < float(lines[3].split()[-1]) < 15
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is here")
+def test_bench_against_a_pytorch_that_is_not_there(capfd):
+    assert run(["bench", "engine", "--vs", "torch"]) == 2
+    assert "pip install torch" in capfd.readouterr().err
 
 
 def test_info(capfd):

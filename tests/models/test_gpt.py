@@ -1,6 +1,8 @@
 """The whole model: what must hold for every GPT, whatever it has learned."""
 
+import gc
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -198,6 +200,27 @@ def test_float32_stays():
     assert model(IDS).dtype == np.float32
     model.loss(IDS, TARGETS).backward()
     assert all(p.grad.dtype == np.float32 for p in model.parameters())
+
+
+def test_memory_is_level_over_twenty_steps():
+    """Without the cyclic collector: what a step made is gone when the next begins."""
+    model = GPT(GPTConfig(**(SMALL | {"n_embd": 64}), dropout=0.1)).train()
+    optimizer, levels = AdamW(model), []
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            loss = model.loss(IDS, TARGETS)
+            loss.backward()
+            clip_grad_norm(model, 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            levels.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert abs(levels[19] - levels[4]) < 20_000  # one step's activations are half a megabyte
 
 
 def test_overfits_one_batch():
