@@ -13,7 +13,7 @@ from tinygpt.autograd.engine import op
 from tinygpt.backend import Array, array_module, batched_matmul, like
 
 
-def unbroadcast(dy: Array, shape: tuple[int, ...] | None) -> Array | None:
+def unbroadcast(dy: Array, shape: tuple[int, ...] | None) -> Array:
     """The transpose of broadcasting: sum over the axes along which `shape` was stretched.
 
     (3,) was added to (2, 3):      dy (2, 3) -> (3,), the sum of the rows
