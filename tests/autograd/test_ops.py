@@ -28,26 +28,30 @@ def test_gradient(name, device):
     assert count == len(CASES[name])
 
 
+def on(device, x, dtype=np.float64):
+    """An input of a case on the device: floats as Tensors that want a gradient."""
+    if not isinstance(x, np.ndarray):
+        return x
+    if x.dtype.kind == "f":
+        return device.tensor(x.astype(dtype), requires_grad=True)
+    return device.array(x)
+
+
 @pytest.mark.parametrize("name", list(CASES))
-def test_float32_stays_float32(name):
+def test_float32_stays_float32(name, device):
     """Values and gradients, and both near those of float64."""
     for case in CASES[name]:
         if "dtype" in case.settings:
             continue
         results = []
         for dtype in (np.float32, np.float64):
-            inputs = [
-                Tensor(x.astype(dtype), requires_grad=True)
-                if isinstance(x, np.ndarray) and x.dtype.kind == "f"
-                else x
-                for x in case.inputs
-            ]
+            inputs = [on(device, x, dtype) for x in case.inputs]
             y = shipped[name](*inputs, **case.settings)
             ys = y if isinstance(y, tuple) else (y,)
             builtins.sum(((part * part).sum() for part in ys[1:]), (ys[0] * ys[0]).sum()).backward()
             grads = [x.grad for x in inputs if isinstance(x, Tensor)]
             assert all(a.dtype == dtype for a in [*(p.data for p in ys), *grads])
-            results.append([p.numpy() for p in ys] + grads)
+            results.append([device.numpy(a) for a in [*ys, *grads]])
         for single, double in zip(*results, strict=True):
             np.testing.assert_allclose(single, double, rtol=2e-4, atol=2e-4)
 

@@ -146,8 +146,10 @@ def test_a_replaced_array_is_noticed():
 def test_in_place_arithmetic_on_data_is_fine():
     model = Two()
     optimizer = AdamW(model)
+    before = model.vector().data[-6:].copy()
     model.shift.data -= 1.0
     optimizer.step()
+    assert np.count_nonzero(model.vector().data[-6:] != before) == 3
 
 
 def test_one_dtype_and_at_least_one_parameter():

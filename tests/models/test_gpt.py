@@ -351,6 +351,7 @@ def test_tied_weights_get_the_gradient_of_both_uses():
 
 def test_numbers_of_pytorch():
     """Logits, gradients and five training steps: see tests/recorded/make_gpt.py."""
+    assert matrix.RECORDED.is_file()
     matrix.recorded()
 
 
