@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from tinygpt import GPT, GPTConfig
+from tinygpt import GPT, GPTConfig, Trainer
 from tinygpt.autograd.operators import shipped
 from tinygpt.cli import run
 from tinygpt.text import ByteTokenizer
@@ -253,6 +254,17 @@ def test_help_explains_every_option(capfd, command):
     assert run(["--help"]) == 0
 
 
+def test_stopped_before_anything_was_saved_it_does_not_claim_a_model(here, capfd, monkeypatch):
+    """A second Ctrl-C stops in the middle of a step."""
+
+    def twice(self, x, y):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "step", twice)
+    assert run(["train", "cats.txt", *FAST]) == 130
+    assert "interrupted after step 0; no model was saved yet" in capfd.readouterr().out
+
+
 # --------------------------------------------------------------------------- gradcheck, info
 
 
@@ -422,6 +434,8 @@ def test_ctrl_c_saves_and_exits_130(here):
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert b"interrupted after step" in out
-    assert newest(here).name.encode() in out
+    said = re.search(rb"interrupted after step (\d+); the model of step (\d+) is in (.*)\n", out)
+    assert said is not None
+    assert said[1] == said[2]
+    assert newest(here).name.encode() in said[3]
     assert GPT.from_pretrained(newest(here)).num_parameters() > 0

@@ -96,7 +96,10 @@ def train(argv: list[str]) -> None:
     try:
         trainer.train()
     except KeyboardInterrupt:
-        print(f"\ninterrupted after step {trainer.optimizer.steps}; the model is in {folder}")
+        saved = "no model was saved yet"
+        if trainer.saved is not None:
+            saved = f"the model of step {trainer.saved} is in {folder}"
+        print(f"\ninterrupted after step {trainer.optimizer.steps}; {saved}")
         raise
     print(f"\n{model_writes(model, tokenizer, training.seed)}\n")
     run_name = "" if folder.parent == Path("runs") else f"{folder} "

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygpt as tg
-from tests.autograd.wrong_gradients import WRONG
+from tests.autograd.wrong_gradients import WRONG, unary
 from tinygpt import GradientError, Tensor, check_gradient, op, ops
 from tinygpt.autograd import adjoint_check, gradcheck
 from tinygpt.autograd.parameters import Parameter
@@ -17,17 +17,6 @@ from tinygpt.nn import Linear, Module, layer_norm, softmax
 rng = np.random.default_rng(0)
 X = rng.standard_normal((3, 5))
 pytestmark = pytest.mark.gradcheck
-
-
-def wrong(forward, backward):
-    """An op of one argument with this backward(x, y, dy)."""
-
-    @op
-    def student(x):
-        y = forward(x)
-        return y, lambda dy: backward(x, y, dy)
-
-    return student
 
 
 @pytest.mark.parametrize("case", WRONG, ids=[w.name for w in WRONG])
@@ -61,7 +50,7 @@ def test_a_factor_is_named_only_if_it_has_a_reason(size, named):
     for shape in (size, (11, 13)):
         with pytest.raises(GradientError) as caught:
             check_gradient(
-                wrong(np.sin, lambda x, y, dy: factor * np.cos(x) * dy), rng.random(shape)
+                unary(np.sin, lambda x, y, dy: factor * np.cos(x) * dy), rng.random(shape)
             )
         if shape == size or factor == 2:
             assert named in caught.value.cause
@@ -71,7 +60,7 @@ def test_a_factor_is_named_only_if_it_has_a_reason(size, named):
 
 def test_the_numbers_in_the_error_are_right():
     with pytest.raises(GradientError) as caught:
-        check_gradient(wrong(lambda x: x * x, lambda x, y, dy: x * dy), np.array([3.0]), seed=4)
+        check_gradient(unary(lambda x: x * x, lambda x, y, dy: x * dy), np.array([3.0]), seed=4)
     dy = np.random.default_rng(4).standard_normal(1)[0]
     assert caught.value.expected == pytest.approx(6 * dy, rel=1e-8)
     assert caught.value.got == pytest.approx(3 * dy, rel=1e-8)
@@ -131,7 +120,7 @@ def test_the_ends_of_every_axis_are_compared():
 )
 def test_shape_and_dtype_are_checked(backward, message):
     with pytest.raises(GradientError, match=message):
-        check_gradient(wrong(np.sin, backward), X)
+        check_gradient(unary(np.sin, backward), X)
 
 
 def test_a_backward_that_writes_into_dy_is_refused():
@@ -140,7 +129,7 @@ def test_a_backward_that_writes_into_dy_is_refused():
         return dy
 
     with pytest.raises(GradientError, match="wrote into its dy"):
-        check_gradient(wrong(np.sin, backward), X)
+        check_gradient(unary(np.sin, backward), X)
 
 
 def test_writing_into_an_input_is_refused():
@@ -149,14 +138,14 @@ def test_writing_into_an_input_is_refused():
         return x * dy
 
     with pytest.raises(GradientError, match="backward wrote into its input argument 0"):
-        check_gradient(wrong(np.sin, backward), X)
+        check_gradient(unary(np.sin, backward), X)
 
     def forward(x):
         x -= x.max()
         return np.exp(x)
 
     with pytest.raises(GradientError, match="forward wrote into its input argument 0"):
-        check_gradient(wrong(forward, lambda x, y, dy: y * dy), X)
+        check_gradient(unary(forward, lambda x, y, dy: y * dy), X)
 
 
 def test_random_functions_are_refused():
@@ -355,10 +344,18 @@ def test_a_wrong_gradient_is_never_taken_for_a_kink():
         calls.append(x.numpy().copy())
         return student(x)
 
-    student = wrong(np.sin, lambda x, y, dy: np.cos(x) * dy * np.sign(x))
+    student = unary(np.sin, lambda x, y, dy: np.cos(x) * dy * np.sign(x))
     with pytest.raises(GradientError):
         check_gradient(f, np.array([0.5, -0.5]))
     assert all(np.abs(c - [0.5, -0.5]).max() < 1e-4 for c in calls)
+
+
+@pytest.mark.parametrize("distance", [3e-6, 5e-6, 8e-6, 1.2e-5, 1e-4])
+def test_near_a_kink_the_taylor_series_is_not_held_against_the_gradient(distance):
+    """The steps of eps do not reach the kink, those of the series do."""
+    for seed in range(10):
+        report = check_gradient(relu, np.array([distance, 1.0, -2.0]), seed=seed)
+        assert report.worst_error <= 1e-6
 
 
 def test_where_no_point_is_smooth_that_is_said():
@@ -388,7 +385,7 @@ def test_the_taylor_slope_alone_refuses_a_wrong_gradient(monkeypatch):
     """With the element-by-element comparison switched off."""
     monkeypatch.setattr(gradcheck._Check, "error", lambda self, n, floor: 0.0)
     with pytest.raises(GradientError, match="Taylor series falls as h"):
-        check_gradient(wrong(np.sin, lambda x, y, dy: 1.5 * np.cos(x) * dy), X)
+        check_gradient(unary(np.sin, lambda x, y, dy: 1.5 * np.cos(x) * dy), X)
 
 
 # ---------------------------------------------------------------------------------------- adjoint

@@ -100,9 +100,7 @@ def _constant_factor(factor: float, shapes: tuple[Shape, ...]) -> str | None:
     sizes = sorted({n for shape in shapes for n in _sizes(shape)} - {1, 2})
     for n in sizes:
         if is_(n):
-            return (
-                f"it is {n} times too large everywhere: is a division by {n}, of a mean, missing?"
-            )
+            return f"it is {n} times too large everywhere: is a mean's division by {n} missing?"
         if is_(1 / n):
             return (
                 f"it is {n} times too small everywhere: is it divided by {n} once too often, or "

@@ -70,6 +70,7 @@ class Trainer:
         )
         self.workers = Workers(model, self._number_of_workers())
         self.norm: Array = np.zeros(())  # of the last gradient, before clipping
+        self.saved: int | None = None  # the step of the model in the folder
 
     # ------------------------------------------------------------------------------ one step
 
@@ -198,6 +199,7 @@ class Trainer:
         self.model.save_pretrained(self.folder)
         if self.tokenizer is not None:
             self.tokenizer.save(self.folder)
+        self.saved = self.optimizer.steps
         draw_loss(self.folder)
 
     # -------------------------------------------------------------------------------- details
