@@ -42,7 +42,7 @@ from tinygpt.backend import random_stream
 from tinygpt.generation import next_ids, probabilities
 from tinygpt.nn import Module
 from tinygpt.nn.dropout import Key
-from tinygpt.optim import warmup_cosine
+from tinygpt.optim import learning_rate
 from tinygpt.testing.bugs import BUGS, plant
 from tinygpt.testing.cases import CASES, check_op
 from tinygpt.text import random_batches
@@ -272,7 +272,7 @@ def steps():
     optimizer = AdamW(model, betas=(0.9, 0.99), weight_decay=0.1)
     losses = []
     for step in range(1, 4):
-        optimizer.lr = warmup_cosine(step, peak=2e-3, floor=2e-4, warmup=0, total=2000)
+        optimizer.lr = learning_rate(step, peak=2e-3, floor=2e-4, warmup=0, total=2000)
         loss = model.loss(x, y)
         loss.backward()
         clip_grad_norm(model, 1.0)
@@ -282,7 +282,7 @@ def steps():
     for got in results:
         close(got[0], losses)
         close(got[1], model.vector().data, rtol=1e-6)
-    rates = [warmup_cosine(s, peak=1, floor=0.1, warmup=2, total=10) for s in (1, 2, 6, 10, 18)]
+    rates = [learning_rate(s, peak=1, floor=0.1, warmup=2, total=10) for s in (1, 2, 6, 10, 18)]
     close(rates, [0.5, 1.0, 0.55, 0.1, 0.1])
     model.zero_grad()  # a short gradient is not stretched
     (model.wte.weight * 1e-9).sum().backward()

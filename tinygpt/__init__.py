@@ -20,8 +20,10 @@ if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from tinygpt.backend import DeviceError, gpu_available
     from tinygpt.generation.writing import generate_text
     from tinygpt.models.gpt import GPT, GPTConfig
-    from tinygpt.optim.adam import AdamW
+    from tinygpt.optim.adam import Adam, AdamW
     from tinygpt.optim.clip import clip_grad_norm
+    from tinygpt.optim.nadam import NAdam, NAdamW
+    from tinygpt.optim.sgd import SGD
     from tinygpt.training.arguments import TrainingArguments
     from tinygpt.training.trainer import Trainer
 
@@ -37,7 +39,11 @@ _WHERE = {
     "gpu_available": "tinygpt.backend",
     "GPT": "tinygpt.models.gpt",
     "GPTConfig": "tinygpt.models.gpt",
+    "SGD": "tinygpt.optim.sgd",
+    "Adam": "tinygpt.optim.adam",
     "AdamW": "tinygpt.optim.adam",
+    "NAdam": "tinygpt.optim.nadam",
+    "NAdamW": "tinygpt.optim.nadam",
     "clip_grad_norm": "tinygpt.optim.clip",
     "Trainer": "tinygpt.training.trainer",
     "TrainingArguments": "tinygpt.training.arguments",
@@ -56,7 +62,11 @@ __all__ = [  # noqa: RUF022  in the order in which one meets them
     "gpu_available",
     "GPT",
     "GPTConfig",
+    "SGD",
+    "Adam",
     "AdamW",
+    "NAdam",
+    "NAdamW",
     "clip_grad_norm",
     "Trainer",
     "TrainingArguments",

@@ -1,7 +1,20 @@
 """Optimisers, gradient clipping and learning-rate schedules, over a model's parameter vector."""
 
-from tinygpt.optim.adam import AdamW
+from tinygpt.optim.adam import Adam, AdamW
 from tinygpt.optim.clip import clip_grad_norm
-from tinygpt.optim.schedule import warmup_cosine
+from tinygpt.optim.nadam import NAdam, NAdamW
+from tinygpt.optim.optimizer import Optimizer
+from tinygpt.optim.schedule import SCHEDULES, learning_rate
+from tinygpt.optim.sgd import SGD
 
-__all__ = ["AdamW", "clip_grad_norm", "warmup_cosine"]
+__all__ = [
+    "SCHEDULES",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "NAdam",
+    "NAdamW",
+    "Optimizer",
+    "clip_grad_norm",
+    "learning_rate",
+]

@@ -1,30 +1,29 @@
-"""AdamW: steps scaled by how large and how steady each gradient has been."""
+"""Adam and AdamW: steps scaled by how large and how steady each gradient has been."""
 
 import math
 from typing import Any
 
-from tinygpt.backend import Array, array_module, is_host
+from tinygpt.backend import Array, array_module
+from tinygpt.optim.optimizer import Optimizer, check_betas, with_decay
 
-CHUNK = 32 * 1024  # elements at a time on a CPU: the arrays of a chunk stay in its cache
 
+class Adam(Optimizer):
+    """Adam.
 
-class AdamW:
-    """Adam with decoupled weight decay, over the whole parameter vector of a model.
-
-        w <- w - lr weight_decay w                       matrices only, not biases or norms
+        g <- g + weight_decay w                          matrices only, not biases or norms
         m <- m + (1 - beta1) (g - m)                     the mean of the gradients
         v <- v + (1 - beta2) (g^2 - v)                   the mean of their squares
         w <- w - lr m' / (sqrt(v') + eps)
 
     with m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t) at step t = 1, 2, ...: m and v start at
-    0, so early means are too small, and that corrects them.
-    `optimizer.lr` may be set before each step. Make the optimizer after model.to(...): a model that
-    was moved raises a RuntimeError. ValueError for settings out of range.
+    0, so early means are too small, and that corrects them. Without it the first step with
+    beta2 = 0.999 would be sqrt(1 / 0.001) (1 - beta1) = 3.2 times too long.
 
-    Kingma & Ba 2015, "Adam", algorithm 1; Loshchilov & Hutter 2019, "Decoupled Weight Decay
-    Regularization", algorithm 2 (with lr in the decay, as PyTorch's AdamW). Differs from PyTorch,
-    where one decides by parameter groups what decays.
+    Kingma & Ba 2015, "Adam", algorithm 1. Differs from PyTorch, where one decides by parameter
+    groups what decays.
     """
+
+    DECOUPLED = False  # whether the decay bypasses the means
 
     def __init__(
         self,
@@ -32,39 +31,20 @@ class AdamW:
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
-        weight_decay: float = 0.01,
+        weight_decay: float = 0.0,
     ):
-        if lr < 0 or eps < 0 or weight_decay < 0:
-            raise ValueError(f"expected lr, eps, weight_decay >= 0: {lr}, {eps}, {weight_decay}")
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"expected betas in [0, 1), got {betas}")
-        self.vector = model.vector()
-        xp = array_module(self.vector.data)
-        self.m, self.v = xp.zeros_like(self.vector.data), xp.zeros_like(self.vector.data)
-        self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
-        self.steps = 0
+        check_betas(betas, eps)
+        super().__init__(model, lr, weight_decay, ("m", "v"))
+        self.betas, self.eps = betas, eps
 
-    def zero_grad(self) -> None:
-        self.vector.zero_grad()
-
-    def step(self) -> None:
-        """One step along the gradient that is there now."""
-        w, g = self.vector.data, self.vector.gradient()
-        self.steps += 1
-        self.vector.steps += 1  # the next dropout masks
-        n, split = len(w), self.vector.n_matrix
-        size = CHUNK if is_host(w) else n
-        for start, end, decay in ((0, split, self.weight_decay), (split, n, 0.0)):
-            for a in range(start, end, size):
-                b = min(a + size, end)
-                self._update(w[a:b], g[a:b], self.m[a:b], self.v[a:b], decay)
-
-    def _update(self, w: Array, g: Array, m: Array, v: Array, decay: float) -> None:
-        """The four lines of the docstring, in place."""
-        xp = array_module(w)
+    def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
+        """The formula, in place: s is the one array that is made."""
+        xp, (m, v) = array_module(w), moments
         beta1, beta2 = self.betas
-        if decay:
+        if self.DECOUPLED and decay:
             w *= 1 - self.lr * decay
+        elif decay:
+            g = with_decay(w, g, decay)
         s = g - m
         s *= 1 - beta1
         m += s
@@ -78,3 +58,28 @@ class AdamW:
         xp.divide(m, s, out=s)
         s *= self.lr / (1 - beta1**self.steps)
         w -= s
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay: in place of the first line of Adam's formula
+
+        w <- w - lr weight_decay w                       matrices only, not biases or norms
+
+    so that every weight shrinks by the same factor. In Adam the decay is part of the gradient and
+    is divided by sqrt(v) with it: weights with large gradients then hardly decay.
+
+    Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2 (with lr in the
+    decay, as PyTorch's AdamW).
+    """
+
+    DECOUPLED = True
+
+    def __init__(
+        self,
+        model: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ):
+        super().__init__(model, lr, betas, eps, weight_decay)

@@ -290,7 +290,7 @@ BUGS = [
     ),
     Bug(
         "weight decay on biases and norms",
-        "optim/adam.py",
+        "optim/optimizer.py",
         "(split, n, 0.0)",
         "(split, n, self.weight_decay)",
         "PyTorch does it unless told otherwise",
@@ -298,7 +298,7 @@ BUGS = [
     Bug(
         "the cosine comes up again",
         "optim/schedule.py",
-        "    if step >= total:\n        return floor\n",
+        '    if step >= total:\n        return peak if schedule == "constant" else floor\n',
         "",
         "nobody trains past the end, until somebody does",
     ),

@@ -23,7 +23,7 @@ from tinygpt.generation.writing import generate_text
 from tinygpt.models.gpt import GPT
 from tinygpt.optim.adam import AdamW
 from tinygpt.optim.clip import clip_grad_norm
-from tinygpt.optim.schedule import warmup_cosine
+from tinygpt.optim.schedule import learning_rate
 from tinygpt.text.batches import check_length, random_batches, window_batches
 from tinygpt.training.arguments import TrainingArguments
 from tinygpt.training.checkpoint import LOG_FILE, draw_loss
@@ -83,7 +83,7 @@ class Trainer:
         the whole batch.
         """
         a, model = self.arguments, self.model.train()
-        self.optimizer.lr = warmup_cosine(
+        self.optimizer.lr = learning_rate(
             self.optimizer.steps + 1,
             peak=a.learning_rate,
             floor=min(a.min_learning_rate, a.learning_rate),

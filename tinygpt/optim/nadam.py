@@ -1,0 +1,89 @@
+"""NAdam and NAdamW: Adam that looks one step ahead along its momentum, as Nesterov does."""
+
+import math
+from typing import Any
+
+from tinygpt.backend import Array, array_module
+from tinygpt.optim.optimizer import Optimizer, check_betas, with_decay
+
+MOMENTUM_DECAY = 0.004  # psi, how fast the momentum warms up from beta1 / 2 to beta1
+
+
+class NAdam(Optimizer):
+    """NAdam.
+
+        g <- g + weight_decay w                          matrices only, not biases or norms
+        m <- m + (1 - beta1) (g - m)
+        v <- v + (1 - beta2) (g^2 - v)
+        m' = mu(t + 1) m / (1 - P(t + 1))  +  (1 - mu(t)) g / (1 - P(t))
+        w <- w - lr m' / (sqrt(v / (1 - beta2^t)) + eps)
+
+    at step t = 1, 2, ..., with mu(t) = beta1 (1 - 0.96^(psi t) / 2), psi = 0.004, and
+    P(t) = mu(1) mu(2) ... mu(t). Adam takes the momentum as it is; here the gradient of this step
+    comes in at its full weight and the momentum with the factor of the next step.
+
+    Dozat 2016, "Incorporating Nesterov Momentum into Adam", section 2 and its schedule of mu. There
+    are several NAdams; this is PyTorch's: mu in the step, and beta1 itself in the mean m.
+    """
+
+    DECOUPLED = False  # whether the decay bypasses the means
+
+    def __init__(
+        self,
+        model: Any,
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ):
+        check_betas(betas, eps)
+        super().__init__(model, lr, weight_decay, ("m", "v"))
+        self.betas, self.eps = betas, eps
+        self._product = (0, 1.0)  # t, P(t)
+
+    def mu(self, t: int) -> float:
+        return self.betas[0] * (1 - 0.5 * 0.96 ** (t * MOMENTUM_DECAY))
+
+    def product(self) -> float:
+        """P(t) of the present step: one factor more than at the last step."""
+        done, product = self._product
+        for t in range(done + 1, self.steps + 1):
+            product *= self.mu(t)
+        self._product = (self.steps, product)
+        return product
+
+    def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
+        xp, (m, v) = array_module(w), moments
+        beta1, beta2 = self.betas
+        if self.DECOUPLED and decay:
+            w *= 1 - self.lr * decay
+        elif decay:
+            g = with_decay(w, g, decay)
+        m += (1 - beta1) * (g - m)
+        v += (1 - beta2) * (g * g - v)
+        s = xp.sqrt(v)
+        s *= 1 / math.sqrt(1 - beta2**self.steps)
+        s += self.eps
+        now, ahead, product = self.mu(self.steps), self.mu(self.steps + 1), self.product()
+        ahead_share, now_share = ahead / (1 - product * ahead), (1 - now) / (1 - product)
+        w -= self.lr * (ahead_share * m + now_share * g) / s
+
+
+class NAdamW(NAdam):
+    """NAdam with decoupled weight decay: w <- w - lr weight_decay w in place of its first line.
+
+    As PyTorch's NAdam(decoupled_weight_decay=True). Loshchilov & Hutter 2019, "Decoupled Weight
+    Decay Regularization".
+    """
+
+    DECOUPLED = True
+
+    def __init__(
+        self,
+        model: Any,
+        lr: float = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ):
+        super().__init__(model, lr, betas, eps, weight_decay)
