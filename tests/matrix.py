@@ -45,7 +45,7 @@ from tinygpt.nn.dropout import Key
 from tinygpt.optim import learning_rate
 from tinygpt.testing.bugs import BUGS, plant
 from tinygpt.testing.cases import CASES, check_op
-from tinygpt.text import random_batches
+from tinygpt.text import RandomBatches
 
 RECORDED = Path(__file__).parent / "recorded" / "gpt.npz"
 SMALL = {"vocab_size": 11, "block_size": 7, "n_layer": 2, "n_head": 3, "n_embd": 12}
@@ -293,7 +293,7 @@ def steps():
 
 def data():
     """Windows of a text whose answers are known."""
-    batches = random_batches(np.arange(8), 4, 50, seed=0)
+    batches = RandomBatches(np.arange(8), 4, 50, seed=0)
     starts = set()
     for _ in range(20):
         x, y = next(batches)

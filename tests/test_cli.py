@@ -14,7 +14,7 @@ import pytest
 
 from tinygpt import GPT, GPTConfig, Trainer
 from tinygpt.autograd.operators import shipped
-from tinygpt.cli import run
+from tinygpt.cli import main as run
 from tinygpt.text import ByteTokenizer
 
 TEXT = "the cat sat on the mat, and the dog lay on the log. " * 60
@@ -60,6 +60,7 @@ def test_train_then_generate(here, capfd):
     names = {p.name for p in folder.iterdir()}
     assert names == {
         "config.json", "model.safetensors", "tokenizer.json", "run.json", "log.jsonl", "loss.png",
+        "checkpoints",
     }  # fmt: skip
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert record["training"]["max_steps"] == 4
@@ -167,7 +168,10 @@ def test_a_folder_and_no_held_out_text(here, capfd):
         (["generate", "model", "hello", "world"], "quote the prompt"),
         (["gradcheck", "nonsense"], "no op nonsense: expected some of add, sub"),
         (["bench", "engine", "--rounds", "0"], "rounds >= 1, got 0"),
-        (["dance"], "no command 'dance': expected train, generate, gradcheck, bench"),
+        (
+            ["dance"],
+            "no command 'dance': expected train, generate, eval, corpora, gradcheck, bench",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -262,7 +266,7 @@ def test_stopped_before_anything_was_saved_it_does_not_claim_a_model(here, capfd
 
     monkeypatch.setattr(Trainer, "step", twice)
     assert run(["train", "cats.txt", *FAST]) == 130
-    assert "interrupted after step 0; no model was saved yet" in capfd.readouterr().out
+    assert "interrupted after step 0. No resume point was saved yet" in capfd.readouterr().out
 
 
 # --------------------------------------------------------------------------- gradcheck, info
@@ -410,7 +414,7 @@ def test_every_file_names_its_encoding(here):
     code = (
         "import sys, warnings;"
         "warnings.filterwarnings('error', category=EncodingWarning, module='tinygpt');"
-        "from tinygpt.cli import run; sys.exit(run(sys.argv[1:]))"
+        "from tinygpt.cli import main; sys.exit(main())"
     )
     argv = ["-X", "warn_default_encoding", "-c", code, "train", "cats.txt", *FAST]
     done = subprocess.run([sys.executable, *argv], capture_output=True, check=False)
@@ -434,8 +438,12 @@ def test_ctrl_c_saves_and_exits_130(here):
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    said = re.search(rb"interrupted after step (\d+); the model of step (\d+) is in (.*)\n", out)
+    said = re.search(
+        rb"interrupted after step (\d+)\. Go on from step (\d+) with: tinygpt train --resume (.*)\n"
+        rb"The best model so far, that of step (\d+), is in (.*)\n",
+        out,
+    )
     assert said is not None
-    assert said[1] == said[2]
+    assert said[1] == said[2] == said[4]
     assert newest(here).name.encode() in said[3]
     assert GPT.from_pretrained(newest(here)).num_parameters() > 0

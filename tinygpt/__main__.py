@@ -1,5 +1,7 @@
 """`python -m tinygpt` is the `tinygpt` command."""
 
+import sys
+
 from tinygpt.cli import main
 
-main()
+sys.exit(main())

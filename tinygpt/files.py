@@ -1,10 +1,20 @@
-"""Writing files whole or not at all. Imports nothing of the package."""
+"""Writing files whole or not at all, and noticing that one is not what was written.
 
+Imports nothing of the package.
+"""
+
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_FLOATS = {np.dtype("float16"): "F16", np.dtype("float32"): "F32", np.dtype("float64"): "F64"}
 
 
 @contextmanager
@@ -32,6 +42,99 @@ def write_text(path: str | Path, text: str) -> None:
     """The text as UTF-8 with its line ends as they are, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """The arrays as a safetensors file, whole or not at all, with their SHA-256 in it.
+
+    8 bytes with the length of the header, the header as JSON, and the numbers one array after the
+    other. The library's own writer puts the metadata in a random order; here the same arrays make
+    the same file, byte for byte. TypeError for anything but floats.
+    """
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt", "sha256": _sha256(arrays)}}
+    end = 0
+    for name, array in sorted(arrays.items()):
+        if array.dtype not in _FLOATS:
+            raise TypeError(f"expected floats in {name}, got {array.dtype}")
+        start, end = end, end + array.nbytes
+        entries[name] = {
+            "dtype": _FLOATS[array.dtype],
+            "shape": array.shape,
+            "data_offsets": [start, end],
+        }
+    header = json.dumps(entries, separators=(",", ":")).encode("utf-8")
+    header += b" " * (-len(header) % 8)  # so that the numbers begin at a multiple of 8
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for _, array in sorted(arrays.items()):
+            file.write(_bytes_of(array))
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file: ours, or anybody's.
+
+    ValueError for a file that is shorter or longer than its own header says (both lengths are
+    named), that is none, or that does not have the SHA-256 that write_arrays put into it.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    _check_length(path)
+    try:
+        with safe_open(path, framework="np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            expected = (file.metadata() or {}).get("sha256")
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is cut short or altered: {error}") from error
+    if expected is not None and _sha256(arrays) != expected:
+        raise ValueError(
+            f"{path} was altered: its arrays have the SHA-256 {_sha256(arrays)} and should have "
+            f"{expected}"
+        )
+    return arrays
+
+
+def _check_length(path: Path) -> None:
+    """8 bytes with the length of the header, the header (JSON), and the numbers at its offsets."""
+    has = path.stat().st_size
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if has < 8 or length > has - 8:
+            should = f"at least {length + 8:,}" if has >= 8 else "more than 8"
+            raise ValueError(f"{path} has {has:,} bytes and should have {should}: it was cut short")
+        header = file.read(length)
+    try:
+        tensors: dict[str, Any] = json.loads(header)
+        ends = [t["data_offsets"][1] for name, t in tensors.items() if name != "__metadata__"]
+        should = 8 + length + max(ends, default=0)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{path} is no safetensors file, or was altered: {error!r}") from error
+    if has != should:
+        raise ValueError(f"{path} has {has:,} bytes and should have {should:,}")
+
+
+def _sha256(arrays: Mapping[str, np.ndarray]) -> str:
+    """Of names, types, shapes and numbers, by name."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(_bytes_of(array))
+    return digest.hexdigest()
+
+
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where a system can (Windows does it by itself)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from tinygpt.text import random_batches, window_batches
+from tinygpt.text import RandomBatches, window_batches
 
 
 def starts_drawn(ids, block, n=200):
-    batches = random_batches(ids, block, 8, seed=0)
+    batches = RandomBatches(ids, block, 8, seed=0)
     return {int(x[0]) for _ in range(n) for x in next(batches)[0]}
 
 
@@ -20,7 +20,7 @@ def test_every_start_is_reachable_and_no_other():
 
 def test_targets_are_inputs_one_token_later():
     ids = np.arange(100, 150)
-    x, y = next(random_batches(ids, 7, 5, seed=3))
+    x, y = next(RandomBatches(ids, 7, 5, seed=3))
     assert x.shape == y.shape == (5, 7)
     assert x.dtype == np.int64
     assert np.array_equal(y, x + 1)
@@ -30,13 +30,13 @@ def test_targets_are_inputs_one_token_later():
 
 def test_the_last_pair():
     ids = np.arange(8)
-    batches = random_batches(ids, 4, 50, seed=0)
+    batches = RandomBatches(ids, 4, 50, seed=0)
     x, y = next(batches)
     at = x[:, 0].tolist().index(3)
     assert (x[at].tolist(), y[at].tolist()) == ([3, 4, 5, 6], [4, 5, 6, 7])
 
 
-@pytest.mark.parametrize("make", [random_batches, window_batches])
+@pytest.mark.parametrize("make", [RandomBatches, window_batches])
 def test_a_text_shorter_than_a_window(make):
     with pytest.raises(ValueError, match=r"has 4 tokens, but one window needs 5"):
         make(np.arange(4), 4, 2)
@@ -44,7 +44,7 @@ def test_a_text_shorter_than_a_window(make):
 
 def test_a_seed_repeats():
     ids = np.arange(1000)
-    a, b, c = (next(random_batches(ids, 5, 4, seed=s))[0].tolist() for s in (1, 1, 2))
+    a, b, c = (next(RandomBatches(ids, 5, 4, seed=s))[0].tolist() for s in (1, 1, 2))
     assert a == b != c
 
 
@@ -63,5 +63,5 @@ def test_a_limit_spreads_the_windows():
 
 def test_narrow_ids_do_not_wrap():
     ids = np.array([65535, 1, 65535], np.uint16)
-    x, y = next(random_batches(ids, 2, 1))
+    x, y = next(RandomBatches(ids, 2, 1))
     assert (x.tolist(), y.tolist()) == ([[65535, 1]], [[1, 65535]])

@@ -8,14 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygpt.text import BPETokenizer, ByteTokenizer, load_tokenizer
+from tinygpt.text import BPETokenizer, ByteTokenizer, CharTokenizer, load_tokenizer
 from tinygpt.text.bpe import PIECES, learn_merges_plain, merge
 
 TEXT = (
     "The quick brown fox doesn't jump over the lazy dogs; they're 12345 metres away.\n\n"
-    "  def f(x):\n\treturn x ** 2   # Schöne Grüße, 天地玄黃, 👩‍👩‍👧 and \x00\x7f bytes\r\n" * 20
+    "  def f(x):\n\treturn x ** 2   # Schöne Grüße, 天地玄黃, 👩‍👩‍👧 and \x00\x7f bytes\r\n"
+    * 20
+    + "<|end>"
 )
 BPE = BPETokenizer.train(TEXT, 400)
+END = "<|endoftext|>"
+CHAR = CharTokenizer.train(TEXT)
+ALL = [BPE, ByteTokenizer(), CHAR, BPETokenizer.train(TEXT, 400, [END, "<|pad|>"]),
+       CharTokenizer.train(TEXT, special_tokens=[END]), ByteTokenizer((), [END])]  # fmt: skip
 
 
 def pieces_of(tokenizer, text):
@@ -93,6 +99,41 @@ def test_bytes():
     assert ByteTokenizer().vocab_size == 256
 
 
+def test_characters():
+    """Code points in order, then one id for all that the text did not have."""
+    tokenizer = CharTokenizer.train("hello 天")
+    assert tokenizer.characters == [" ", "e", "h", "l", "o", "天"]
+    assert tokenizer.encode("天ho") == [5, 2, 4]
+    assert (tokenizer.vocab_size, tokenizer.unknown_id) == (7, 6)
+    assert tokenizer.encode_corpus("hxl").tolist() == [2, 6, 3]
+    assert tokenizer.decode([2, 6, 3]) == "h\ufffdl"
+    assert tokenizer.token_bytes(5) == "天".encode()
+
+
+@pytest.mark.parametrize("tokenizer", [t for t in ALL if t.special_tokens])
+def test_special_tokens_stand_at_the_end_and_are_asked_for(tokenizer):
+    n = len(tokenizer.special_tokens)
+    assert list(tokenizer.special_tokens.values()) == list(
+        range(tokenizer.vocab_size - n, tokenizer.vocab_size)
+    )
+    text = f"the {END}{END}lazy"
+    end = tokenizer.special_tokens[END]
+    plain, special = tokenizer.encode(text), tokenizer.encode(text, allow_special=True)
+    assert end not in plain  # a stranger's text cannot forge one
+    assert special.count(end) == 2
+    assert tokenizer.decode(plain) == tokenizer.decode(special) == text
+    assert tokenizer.encode("", allow_special=True) == []
+    if tokenizer.unknown_id is not None:
+        with pytest.raises(ValueError, match=f"at position {4 + len(END)} did not occur"):
+            tokenizer.encode(f"the {END}\u2603", allow_special=True)
+
+
+def test_no_merge_is_learned_from_a_special_token():
+    tokenizer = BPETokenizer.train(f"a{END}" * 50, 300, [END])
+    assert tokenizer.merges == []
+    assert BPETokenizer.train(f"a{END}" * 50, 300).merges
+
+
 def test_half_a_character_is_marked():
     assert ByteTokenizer().decode([229, 164]) == "\ufffd"
 
@@ -101,7 +142,16 @@ def test_half_a_character_is_marked():
     ("action", "message"),
     [
         (lambda: BPETokenizer.train("x", 255), "vocab_size >= 256"),
+        (lambda: BPETokenizer.train("x", 257, [END, "<|pad|>"]), "vocab_size >= 258"),
         (lambda: ByteTokenizer.train("x", 300), "256 tokens, got vocab_size=300"),
+        (lambda: ByteTokenizer.train("x", 256, [END]), "257 tokens, got vocab_size=256"),
+        (lambda: CharTokenizer.train("xyz", 3), "3 different characters, .* 4 tokens, got .*=3"),
+        (lambda: CharTokenizer(["a", "a"]), "different single characters"),
+        (lambda: CHAR.encode("the \u2603!"), r"character '\u2603' at position 4 did not occur"),
+        (lambda: ByteTokenizer((), ["two words"]), "without blanks, got 'two words'"),
+        (lambda: ByteTokenizer((), [""]), "without blanks, got ''"),
+        (lambda: ByteTokenizer((), [END, END]), "different special tokens"),
+        (lambda: ByteTokenizer([(1, 2)]), "merges nothing, got 1"),
         (lambda: BPE.decode([9999]), "id 9999 is outside the vocabulary of "),
         (lambda: BPE.token_bytes(-1), "id -1"),
     ],
@@ -114,13 +164,15 @@ def test_refusals(action, message):
 # --------------------------------------------------------------------------------------- files
 
 
-@pytest.mark.parametrize("tokenizer", [BPE, ByteTokenizer()])
+@pytest.mark.parametrize("tokenizer", ALL)
 def test_saved_and_loaded(tmp_path, tokenizer):
     tokenizer.save(tmp_path)
     assert os.listdir(tmp_path) == ["tokenizer.json"]
     again = load_tokenizer(tmp_path)
     assert type(again) is type(tokenizer)
     assert again.encode(TEXT) == tokenizer.encode(TEXT)
+    assert again.special_tokens == tokenizer.special_tokens
+    assert again.unknown_id == tokenizer.unknown_id
     assert type(tokenizer).load(tmp_path / "tokenizer.json").vocab_size == tokenizer.vocab_size
 
 
@@ -133,38 +185,72 @@ def test_the_file_is_hugging_faces(tmp_path):
     assert content["model"]["vocab"]["\u0120the"] == BPE.encode(" the")[0]
 
 
-def test_hugging_faces_library_reads_it(tmp_path):
+@pytest.mark.parametrize("tokenizer", ALL)
+def test_hugging_faces_library_reads_it(tmp_path, tokenizer):
     tokenizers = pytest.importorskip("tokenizers")
-    BPE.save(tmp_path)
+    tokenizer.save(tmp_path)
     theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
-    text = TEXT + " and words that were never seen: Übermut, 9876543210 !?!"
-    assert theirs.encode(text).ids == BPE.encode(text)
-    assert theirs.decode(BPE.encode(text)) == text
+    text = TEXT
+    if tokenizer.unknown_id is None:
+        text += " and words that were never seen: Übermut, 9876543210 !?!"
+    assert theirs.encode(text).ids == tokenizer.encode(text)
+    assert theirs.decode(tokenizer.encode(text)) == text
+    if tokenizer.special_tokens:
+        both = f"the fox{END}the dog"
+        assert theirs.encode(both).ids == tokenizer.encode(both, allow_special=True)
 
 
 def spoil(folder, change):
     path = folder / "tokenizer.json"
     content = json.loads(path.read_text(encoding="utf-8"))
-    change(content["model"])
+    change(content)
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda m: m["merges"].pop(),
-        lambda m: m["merges"].reverse(),
-        lambda m: m["merges"].append(["x", "not there"]),
-        lambda m: m["vocab"].pop("a"),
-        lambda m: m["vocab"].update(a=5),
-        lambda m: m.pop("vocab"),
-        lambda m: m.update(merges=[["a"]]),
+        lambda c: c["model"]["merges"].pop(),
+        lambda c: c["model"]["merges"].reverse(),
+        lambda c: c["model"]["merges"].append(["x", "not there"]),
+        lambda c: c["model"]["vocab"].pop("a"),
+        lambda c: c["model"]["vocab"].update(a=5),
+        lambda c: c["model"].pop("vocab"),
+        lambda c: c["model"].update(merges=[["a"]]),
+        lambda c: c.pop("added_tokens"),
+        lambda c: c["added_tokens"].append({"id": 5, "content": END}),
+        lambda c: c.update(added_tokens=[{"content": END}]),
     ],
 )
 def test_altered_files_are_refused(tmp_path, change):
     BPE.save(tmp_path)
     spoil(tmp_path, change)
     with pytest.raises(ValueError, match=r"tokenizer\.json is cut short or no tokenizer"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c["model"]["vocab"].pop("a"),
+        lambda c: c["model"]["vocab"].update(a=0),
+        lambda c: c["model"]["vocab"].update(ab=len(c["model"]["vocab"])),
+        lambda c: c["model"]["vocab"].pop("<|unknown|>"),
+        lambda c: c["model"].pop("vocab"),
+        lambda c: c["model"].update(vocab=[1, 2]),
+    ],
+)
+def test_altered_files_of_characters_are_refused(tmp_path, change):
+    CHAR.save(tmp_path)
+    spoil(tmp_path, change)
+    with pytest.raises(ValueError, match=r"tokenizer\.json is cut short or no tokenizer"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"model": 3}', "[" * 100_000])
+def test_files_that_are_something_else(tmp_path, content):
+    (tmp_path / "tokenizer.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match="no tokenizer of tinygpt"):
         load_tokenizer(tmp_path)
 
 

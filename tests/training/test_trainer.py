@@ -11,12 +11,8 @@ import pytest
 from tinygpt import GPT, AdamW, GPTConfig, Trainer, TrainingArguments, clip_grad_norm
 from tinygpt.text import BPETokenizer, ByteTokenizer
 from tinygpt.training import TrainingError
-from tinygpt.training.checkpoint import (
-    draw_loss,
-    new_run_folder,
-    newest_run,
-    read_log,
-)
+from tinygpt.training.checkpoint import checkpoints
+from tinygpt.training.run_folder import read_log
 
 SMALL = {"vocab_size": 11, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 8}
 rng = np.random.default_rng(0)
@@ -98,11 +94,12 @@ def test_the_learning_rate_follows_the_schedule():
 
 
 def test_evaluation_weighs_every_token_alike():
-    t = trainer(batch_size=4)
     ids = IDS[: 6 * 9 + 1]  # nine windows: the last batch has one
+    model = GPT(GPTConfig(**SMALL)).to("float64")
+    t = Trainer(model, TrainingArguments(batch_size=4), validation=ids)
     expected = [t.model.loss(ids[i : i + 6][None], ids[i + 1 : i + 7][None]).item() for i in
                 range(0, 54, 6)]  # fmt: skip
-    assert t.evaluate(ids) == pytest.approx(np.mean(expected), rel=1e-12)
+    assert t.evaluate() == pytest.approx(np.mean(expected), rel=1e-12)
 
 
 # ----------------------------------------------------------------------------------------- runs
@@ -134,15 +131,18 @@ def test_a_run_leaves_a_whole_folder(tmp_path):
     t = run(tmp_path)
     t.train()
     assert not t.model.training
+    assert t.best[0] == 12  # the loss still falls, so the last model is the best
     assert sorted(os.listdir(tmp_path)) == [
-        "config.json", "log.jsonl", "loss.png", "model.safetensors", "tokenizer.json",
+        "checkpoints", "config.json", "log.jsonl", "loss.png", "model.safetensors",
+        "tokenizer.json",
     ]  # fmt: skip
+    assert [p.name for p in checkpoints(tmp_path)] == ["step-12", "step-8"]
     again = GPT.from_pretrained(tmp_path)
     assert np.array_equal(again.vector().data, t.model.vector().data)
     log = read_log(tmp_path)
     assert [line["step"] for line in log if "loss" in line] == [1, 3, 6, 9, 12]
     assert [line["step"] for line in log if "validation_loss" in line] == [5, 10, 12]
-    assert log[-1]["validation_loss"] == t.evaluate(t.validation_ids)
+    assert log[-1]["validation_loss"] == t.evaluate() == t.best[1]
     assert (tmp_path / "loss.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -159,9 +159,9 @@ def test_two_runs_of_one_seed_are_bit_equal(tmp_path):
 def test_the_loss_falls(tmp_path):
     rare = {"eval_steps": 100, "sample_steps": 0, "save_steps": 1000}
     t = run(tmp_path, max_steps=150, learning_rate=1e-2, **rare)
-    before = t.evaluate(t.validation_ids)
+    before = t.evaluate()
     t.train()
-    assert t.evaluate(t.validation_ids) < before / 2
+    assert t.evaluate() < before / 2
 
 
 def test_ctrl_c_finishes_the_step_and_saves(tmp_path):
@@ -180,7 +180,13 @@ def test_ctrl_c_finishes_the_step_and_saves(tmp_path):
         t.train()
     assert signal.getsignal(signal.SIGINT) is before
     assert t.optimizer.steps == 7
-    assert np.array_equal(GPT.from_pretrained(tmp_path).vector().data, t.model.vector().data)
+    (point,) = (p for p in checkpoints(tmp_path) if p.name == "step-7")
+    assert np.array_equal(GPT.from_pretrained(point).vector().data, t.model.vector().data)
+    assert t.best[0] == t.saved == 5  # the best model stays at the top
+    best = GPT.from_pretrained(tmp_path).vector().data
+    assert not np.array_equal(best, t.model.vector().data)
+    t.load_best()
+    assert np.array_equal(best, t.model.vector().data)
 
 
 def test_training_works_outside_the_main_thread(tmp_path):
@@ -235,41 +241,7 @@ def test_arguments_that_cannot_be(settings, message):
         TrainingArguments(**settings)
 
 
-# ------------------------------------------------------------------------------------- folders
-
-
-def test_run_folders(tmp_path):
-    first = new_run_folder(tmp_path / "runs", "my-text", 1000)
-    second = new_run_folder(tmp_path / "runs", "my-text", 1000)
-    assert first != second
-    assert first.name.startswith("my-text-")
-    with pytest.raises(ValueError, match="no run in"):
-        newest_run(tmp_path / "runs")
-    for folder, when in ((first, 2_000_000_000), (second, 1_000_000_000)):
-        (folder / "model.safetensors").write_bytes(b"")
-        os.utime(folder / "model.safetensors", (when, when))
-    assert newest_run(tmp_path / "runs") == first
-
-
-def test_a_folder_that_cannot_be_made(tmp_path):
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(ValueError, match="cannot make"):
-        new_run_folder(tmp_path / "file", "x", 1000)
-    with pytest.raises(ValueError, match="cannot make"):
-        new_run_folder(tmp_path / "file" / "deeper", "x", 1000)
-
-
-def test_a_disk_without_room_is_said_at_the_start(tmp_path):
-    with pytest.raises(ValueError, match=r"MB free, the run needs \d+ MB"):
-        new_run_folder(tmp_path, "x", 10**15)
-    assert os.listdir(tmp_path) == []
-
-
-def test_half_a_line_of_the_log_is_left_out(tmp_path):
-    (tmp_path / "log.jsonl").write_text('{"step": 1, "loss": 2.0}\n{"st', encoding="utf-8")
-    assert read_log(tmp_path) == [{"step": 1, "loss": 2.0}]
-    draw_loss(tmp_path)
-    assert (tmp_path / "loss.png").stat().st_size > 1000
+# ------------------------------------------------------------------------------------- details
 
 
 def test_the_three_groups_of_arguments_share_no_name():

@@ -218,6 +218,9 @@ class GPT(Module):
         folder = Path(folder)
         if not folder.is_dir():
             raise ValueError(f"{folder} is no folder: give that of a run, with a config.json in it")
-        model = cls(GPTConfig(**pretrained.read_config(folder)))
-        model.load_state_dict(pretrained.read_weights(folder))
+        config = GPTConfig(**pretrained.read_config(folder))
+        state = pretrained.read_weights(folder)
+        pretrained.check_size(folder, asdict(config), state)  # before so many weights are drawn
+        model = cls(config)
+        model.load_state_dict(state)
         return model

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.files import replacing, write_text
+from tinygpt.files import read_arrays, write_arrays, write_text
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 PREFIX, HEAD = "transformer.", "lm_head."
@@ -71,38 +71,37 @@ def read_config(folder: Path) -> dict[str, Any]:
     for name, value in FIXED.items():
         if config.get(name, value) != value:
             raise ValueError(f"{path}: {name} = {config[name]!r} is not supported, only {value!r}")
-    dropouts = {config.get(name, 0.0) for name in DROPOUTS}
-    if len(dropouts) > 1:
+    dropouts = [config.get(name, 0.0) for name in DROPOUTS]
+    if dropouts != dropouts[:1] * 3:
         raise ValueError(f"{path}: {', '.join(DROPOUTS)} differ, this model has one dropout")
-    fields["dropout"] = dropouts.pop()
-    if kind == "tinygpt":
-        fields |= {name: config[name] for name in ("bias", "position") if name in config}
-    return fields
+    own = ("bias", "position") if kind == "tinygpt" else ()
+    more = {name: config[name] for name in own if name in config}
+    return {"dropout": dropouts.pop(), "bias": True, "position": "learned"} | fields | more
+
+
+def check_size(folder: Path, fields: dict[str, Any], state: dict[str, np.ndarray]) -> None:
+    """ValueError where the file holds far fewer numbers than such a model has."""
+    V, T, N, C = (fields[k] for k in ("vocab_size", "block_size", "n_layer", "n_embd"))
+    least = V * C + N * 12 * C * C + (T * C if fields["position"] == "learned" else 0)
+    has = sum(array.size for array in state.values())
+    if least > 4 * has + 1_000_000:
+        raise ValueError(
+            f"{folder / WEIGHTS_FILE} holds {has:,} numbers, but a model as in {CONFIG_FILE} has "
+            f"more than {least:,}: the two do not belong together"
+        )
 
 
 def write_weights(folder: Path, state: dict[str, np.ndarray]) -> None:
     """name -> array as model.safetensors, whole or not at all."""
-    from safetensors.numpy import save_file
-
-    arrays = {
-        (name if name.startswith(HEAD) else PREFIX + name): np.ascontiguousarray(array)
-        for name, array in state.items()  # safetensors 0.8.0 writes other orders wrongly
-    }
-    with replacing(folder / WEIGHTS_FILE) as temporary:
-        save_file(arrays, temporary, metadata={"format": "pt"})
+    write_arrays(
+        folder / WEIGHTS_FILE,
+        {name if name.startswith(HEAD) else PREFIX + name: a for name, a in state.items()},
+    )
 
 
 def read_weights(folder: Path) -> dict[str, np.ndarray]:
     """model.safetensors as name -> array, with and without the prefix of GPT2LMHeadModel."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise ValueError(f"{folder} holds no weights: there is no {WEIGHTS_FILE} in it")
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        size = path.stat().st_size
-        raise ValueError(f"{path} ({size} bytes) is cut short or altered: {error}") from error
-    return {name.removeprefix(PREFIX): array for name, array in state.items()}
+    return {name.removeprefix(PREFIX): array for name, array in read_arrays(path).items()}

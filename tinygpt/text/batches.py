@@ -5,7 +5,7 @@ x        3 1 4 1              what the model sees
 y          1 4 1 5            what comes next at each of its positions
 """
 
-from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 
@@ -21,6 +21,14 @@ def check_length(ids: np.ndarray, block_size: int, what: str = "the text") -> No
         )
 
 
+def window_starts(ids: np.ndarray, block_size: int, begin: int) -> np.ndarray:
+    """Where a window can begin that begins with the id `begin`. ValueError for nowhere."""
+    starts = np.flatnonzero(ids[: len(ids) - block_size] == begin)
+    if len(starts) == 0:
+        raise ValueError(f"no window of {block_size + 1} tokens begins with the id {begin}")
+    return starts
+
+
 def windows(ids: np.ndarray, starts: np.ndarray, block_size: int) -> tuple[np.ndarray, np.ndarray]:
     """(x, y), each (len(starts), block_size) int64; y is x one token later."""
     at = np.asarray(starts)[:, None] + np.arange(block_size + 1)
@@ -28,33 +36,58 @@ def windows(ids: np.ndarray, starts: np.ndarray, block_size: int) -> tuple[np.nd
     return both[:, :-1], both[:, 1:]
 
 
-def random_batches(
-    ids: np.ndarray, block_size: int, batch_size: int, *, seed: int = 0
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+class RandomBatches:
     """Batches without end of windows at random places.   (x, y), each (batch_size, block_size)
 
-    Starts are 0 ... len(ids) - block_size - 1, all equally likely."""
-    check_length(ids, block_size)
-    return _random_batches(ids, block_size, batch_size, random_stream(seed, "batches"))
+    Starts are 0 ... len(ids) - block_size - 1, all equally likely; with `begin`, those of them
+    where that id stands. What `rng` draws next is all that has to be kept to go on later.
+    """
 
+    def __init__(
+        self,
+        ids: np.ndarray,
+        block_size: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        begin: int | None = None,
+    ):
+        check_length(ids, block_size)
+        self.ids, self.block_size, self.batch_size = ids, block_size, batch_size
+        self.starts = None if begin is None else window_starts(ids, block_size, begin)
+        self.rng = random_stream(seed, "batches")
 
-def _random_batches(
-    ids: np.ndarray, block_size: int, batch_size: int, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    while True:
-        yield windows(ids, rng.integers(0, len(ids) - block_size, batch_size), block_size)
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[np.ndarray, np.ndarray]:
+        rng, ids, block_size, batch_size = self.rng, self.ids, self.block_size, self.batch_size
+        if self.starts is None:
+            starts = rng.integers(0, len(ids) - block_size, batch_size)
+        else:
+            starts = self.starts[rng.integers(0, len(self.starts), batch_size)]
+        return windows(ids, starts, block_size)
 
 
 def window_batches(
-    ids: np.ndarray, block_size: int, batch_size: int, *, limit: int | None = None
+    ids: np.ndarray,
+    block_size: int,
+    batch_size: int,
+    *,
+    limit: int | None = None,
+    begin: int | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """The text once through, in windows side by side; the last batch may be smaller.
 
     What is left at the end and fills no window is left out. With `limit`, at most that many
-    windows, evenly spread: the same ones at every call, so that losses can be compared.
+    windows, evenly spread: the same ones at every call, so that losses can be compared. With
+    `begin`, a window wherever that id stands, so they may overlap.
     """
     check_length(ids, block_size)
-    starts = np.arange(0, len(ids) - block_size, block_size)
+    if begin is None:
+        starts = np.arange(0, len(ids) - block_size, block_size)
+    else:
+        starts = window_starts(ids, block_size, begin)
     if limit is not None and len(starts) > limit:
         starts = starts[np.linspace(0, len(starts) - 1, limit).round().astype(int)]
     cuts = range(0, len(starts), batch_size)

@@ -8,58 +8,58 @@ Units"; on bytes: Radford et al. 2019, section 2.2.
 """
 
 import heapq
-import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Self
 
 import regex
 
-from tinygpt.files import write_text
-
-TOKENIZER_FILE = "tokenizer.json"
+from tinygpt.text.tokenizer import Tokenizer, split_special
 
 # GPT-2's way to cut text into pieces; no token reaches over a cut. Contractions, then words,
 # numbers and signs with the space before them, then spaces.
 PIECES = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
 
 
-class BPETokenizer:
+class BPETokenizer(Tokenizer):
     """A tokenizer over bytes and merges.
 
-    Token ids: 0 to 255 are the bytes, 256 + i is what merge i makes. BPETokenizer.train(text, 1024)
-    learns the merges, BPETokenizer.load(folder) reads them.
+    Token ids: 0 to 255 are the bytes, 256 + i is what merge i makes, then the special tokens.
+    BPETokenizer.train(text, 1024) learns the merges, BPETokenizer.load(folder) reads them.
     """
 
-    def __init__(self, merges: Sequence[tuple[int, int]]):
+    def __init__(self, merges: Sequence[tuple[int, int]], special_tokens: Sequence[str] = ()):
         """merges: pairs of ids, in the order in which they were learned."""
         self.merges = list(merges)
         self.ranks = {pair: i for i, pair in enumerate(self.merges)}
-        self._bytes = [bytes([b]) for b in range(256)]
+        tokens = [bytes([b]) for b in range(256)]
         for a, b in self.merges:
-            self._bytes.append(self._bytes[a] + self._bytes[b])
+            tokens.append(tokens[a] + tokens[b])
+        super().__init__(tokens, special_tokens)
         self._cache: dict[str, list[int]] = {}  # piece -> ids: the same words come again and again
 
     @classmethod
-    def train(cls, text: str, vocab_size: int) -> Self:
-        """Learn vocab_size - 256 merges from the text.
+    def train(cls, text: str, vocab_size: int, special_tokens: Sequence[str] = ()) -> Self:
+        """Learn vocab_size - 256 - len(special_tokens) merges from the text.
 
         The commonest pair of neighbours inside the pieces is merged first; among equally frequent
         pairs the one with the smallest ids. Fewer merges are learned where no pair is left.
-        ValueError for a vocab_size below 256.
+        ValueError for a vocab_size that has no room for the bytes and the special tokens.
         """
-        if vocab_size < 256:
-            raise ValueError(f"expected vocab_size >= 256 (all bytes are tokens), got {vocab_size}")
-        return cls(_learn_merges(Counter(PIECES.findall(text)), vocab_size - 256))
+        least = 256 + len(special_tokens)
+        if vocab_size < least:
+            raise ValueError(
+                f"expected vocab_size >= {least} (all bytes are tokens), got {vocab_size}"
+            )
+        tokenizer = cls((), special_tokens)  # refuses special tokens that cannot be
+        pieces: Counter[str] = Counter()
+        for part in split_special(text, special_tokens):
+            if part not in tokenizer.special_tokens:
+                pieces.update(PIECES.findall(part))
+        return cls(_learn_merges(pieces, vocab_size - least), special_tokens)
 
-    @property
-    def vocab_size(self) -> int:
-        return len(self._bytes)
-
-    def encode(self, text: str) -> list[int]:
-        """The ids of a text; decode gives the same text back."""
+    def _ids(self, text: str, at: int, allow_unknown: bool) -> Any:
         ids = []
         for piece in PIECES.findall(text):
             known = self._cache.get(piece)
@@ -80,30 +80,14 @@ class BPETokenizer:
             ids = merge(ids, pair, 256 + self.ranks[pair])
         return ids
 
-    def token_bytes(self, id: int) -> bytes:
-        """The bytes of one token: often a whole word, sometimes part of a character."""
-        if not 0 <= id < self.vocab_size:
-            raise ValueError(f"id {id} is outside the vocabulary of {self.vocab_size}")
-        return self._bytes[id]
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """The text of these ids. Bytes that make no whole character become U+FFFD."""
-        return b"".join(self.token_bytes(int(i)) for i in ids).decode("utf-8", errors="replace")
-
     # --------------------------------------------------------------------------------- files
 
-    def save(self, folder: str | Path) -> None:
-        """Write tokenizer.json as Hugging Face's `tokenizers` does."""
-        names = ["".join(_BYTE_TO_CHAR[b] for b in token) for token in self._bytes]
+    def _content(self) -> dict[str, Any]:
+        tokens = self._bytes[: 256 + len(self.merges)]
+        names = ["".join(_BYTE_TO_CHAR[b] for b in token) for token in tokens]
         byte_level = {"add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-        content: dict[str, Any] = {
-            "version": "1.0",
-            "truncation": None,
-            "padding": None,
-            "added_tokens": [],
-            "normalizer": None,
+        return {
             "pre_tokenizer": {"type": "ByteLevel", **byte_level},
-            "post_processor": None,
             "decoder": {"type": "ByteLevel", **byte_level},
             "model": {
                 "type": "BPE",
@@ -118,13 +102,21 @@ class BPETokenizer:
                 "merges": [[names[a], names[b]] for a, b in self.merges],
             },
         }
-        text = json.dumps(content, ensure_ascii=False, indent=1)
-        write_text(Path(folder) / TOKENIZER_FILE, text + "\n")
 
     @classmethod
-    def load(cls, where: str | Path) -> Self:
-        """Read a tokenizer.json, or the one in a folder. ValueError where it is none of ours."""
-        return cls(read_merges(where))
+    def _from_content(cls, content: Any, special_tokens: list[str]) -> Self:
+        """The merges, checked against the vocabulary that stands beside them."""
+        vocab, pairs = content["model"]["vocab"], content["model"]["merges"]
+        ids = {bytes(_CHAR_TO_BYTE[c] for c in name): i for name, i in vocab.items()}
+        merges = []
+        for i, (a, b) in enumerate(pairs):
+            left, right = (bytes(_CHAR_TO_BYTE[c] for c in name) for name in (a, b))
+            if ids[left + right] != 256 + i:
+                raise ValueError(f"merge {i} makes token {ids[left + right]}, not {256 + i}")
+            merges.append((ids[left], ids[right]))
+        if len(vocab) != 256 + len(merges) or any(ids[bytes([b])] != b for b in range(256)):
+            raise ValueError("its tokens are not the 256 bytes in order and one for each merge")
+        return cls(merges, special_tokens)
 
 
 def merge(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
@@ -211,26 +203,3 @@ def _byte_alphabet() -> dict[int, str]:
 
 _BYTE_TO_CHAR = _byte_alphabet()
 _CHAR_TO_BYTE = {c: b for b, c in _BYTE_TO_CHAR.items()}
-
-
-def read_merges(where: str | Path) -> list[tuple[int, int]]:
-    """The merges in a tokenizer.json that save() wrote, checked against its vocabulary."""
-    path = Path(where)
-    path = path / TOKENIZER_FILE if path.is_dir() else path
-    if not path.is_file():
-        raise ValueError(f"there is no tokenizer at {path}")
-    try:
-        model = json.loads(path.read_text(encoding="utf-8"))["model"]
-        vocab, pairs = model["vocab"], [tuple(pair) for pair in model["merges"]]
-        ids = {bytes(_CHAR_TO_BYTE[c] for c in name): i for name, i in vocab.items()}
-        merges = []
-        for i, (a, b) in enumerate(pairs):
-            left, right = (bytes(_CHAR_TO_BYTE[c] for c in name) for name in (a, b))
-            if ids[left + right] != 256 + i:
-                raise ValueError(f"merge {i} makes token {ids[left + right]}, not {256 + i}")
-            merges.append((ids[left], ids[right]))
-        if len(vocab) != 256 + len(merges) or any(ids[bytes([b])] != b for b in range(256)):
-            raise ValueError("its tokens are not the 256 bytes in order and one for each merge")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is cut short or no tokenizer of tinygpt: {error!r}") from error
-    return merges

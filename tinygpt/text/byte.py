@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Self
 
+import numpy as np
+
 from tinygpt.text.bpe import BPETokenizer
 
 
@@ -12,17 +14,22 @@ class ByteTokenizer(BPETokenizer):
     ByteTokenizer().encode("aé") -> [97, 195, 169].
     """
 
-    def __init__(self, merges: Sequence[tuple[int, int]] = ()):
+    def __init__(self, merges: Sequence[tuple[int, int]] = (), special_tokens: Sequence[str] = ()):
         if merges:
             raise ValueError(f"a byte tokenizer merges nothing, got {len(merges)} merges")
-        super().__init__(())
+        super().__init__((), special_tokens)
 
     @classmethod
-    def train(cls, text: str, vocab_size: int = 256) -> Self:
-        """Nothing is learned from the text. ValueError for another vocab_size than 256."""
-        if vocab_size != 256:
-            raise ValueError(f"a byte tokenizer has 256 tokens, got vocab_size={vocab_size}")
-        return cls()
+    def train(
+        cls, text: str, vocab_size: int | None = None, special_tokens: Sequence[str] = ()
+    ) -> Self:
+        """Nothing is learned from the text. ValueError for a vocab_size that is not what it is."""
+        tokenizer = cls((), special_tokens)
+        if vocab_size not in (None, tokenizer.vocab_size):
+            raise ValueError(
+                f"a byte tokenizer has {tokenizer.vocab_size} tokens, got vocab_size={vocab_size}"
+            )
+        return tokenizer
 
-    def encode(self, text: str) -> list[int]:
-        return list(text.encode("utf-8"))
+    def _ids(self, text: str, at: int, allow_unknown: bool) -> np.ndarray:
+        return np.frombuffer(text.encode("utf-8"), np.uint8)

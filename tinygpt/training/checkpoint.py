@@ -1,113 +1,133 @@
-"""The folder of a run: what it holds, how it is made, and which is the newest.
+"""Resume points: everything that a run needs to go on as if it had never stopped.
 
-runs/python-docs-20260131-120000/
-    config.json  model.safetensors  tokenizer.json      the model, for generate and others
-    run.json                                            the settings, the text's SHA-256, versions
-    log.jsonl  loss.png                                 how the loss fell
+runs/NAME/checkpoints/step-1000/
+    config.json  model.safetensors  tokenizer.json      the model, as at the top of the run
+    optimizer.safetensors                               the optimiser's moments
+    state.json                                          the rest, and the SHA-256 of each file
+
+A resume point is there as a whole or not at all: it is written into a folder whose name begins with
+a dot, brought to the disk, and then gets its name by one rename. The newest two are kept.
 """
 
+import hashlib
 import json
-import platform
+import os
 import shutil
-import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from tinygpt.files import sync_folder, write_arrays, write_text
 
-from tinygpt import __version__
-from tinygpt.files import replacing, write_text
-from tinygpt.models.pretrained import WEIGHTS_FILE
-
-RUN_FILE, LOG_FILE, LOSS_PICTURE = "run.json", "log.jsonl", "loss.png"
+CHECKPOINTS, STATE_FILE, MOMENTS_FILE = "checkpoints", "state.json", "optimizer.safetensors"
+KEPT = 2
 
 
-def new_run_folder(output_dir: str | Path, corpus: str, n_parameters: int) -> Path:
-    """Make output_dir/corpus-time. ValueError, before anything is trained, where it cannot be
-    written or the disk has no room for the model."""
-    name = f"{corpus}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for i in range(1000):
-        folder = Path(output_dir) / (f"{name}-{i}" if i else name)
+def write_checkpoint(
+    run: Path, step: int, model: Any, tokenizer: Any, moments: dict[str, Any], state: dict[str, Any]
+) -> Path:
+    """Make run/checkpoints/step-N. Whatever goes wrong, what was there before is still there."""
+    parent = run / CHECKPOINTS
+    parent.mkdir(exist_ok=True)
+    _remove_unfinished(parent)
+    temporary, final = parent / f".step-{step}", parent / f"step-{step}"
+    temporary.mkdir()
+    model.save_pretrained(temporary)
+    if tokenizer is not None:
+        tokenizer.save(temporary)
+    write_arrays(temporary / MOMENTS_FILE, moments)
+    files = {p.name: [p.stat().st_size, _sha256(p)] for p in sorted(temporary.iterdir())}
+    content = json.dumps({"step": step, "files": files, **state}, sort_keys=True)
+    whole = {"sha256": hashlib.sha256(content.encode("utf-8")).hexdigest(), "state": content}
+    write_text(temporary / STATE_FILE, json.dumps(whole) + "\n")
+    sync_folder(temporary)
+    if final.exists():  # made earlier from this step, or damaged since
+        os.replace(final, parent / f".old-{step}")
+    os.replace(temporary, final)
+    sync_folder(parent)
+    for old in checkpoints(run)[KEPT:]:
+        os.replace(old, parent / f".old-{old.name}")  # whoever reads finds it whole or not
+    _remove_unfinished(parent)
+    return final
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The resume points of a run, the newest first."""
+    found = [p for p in (run / CHECKPOINTS).glob("step-*") if p.name[5:].isdecimal()]
+    return sorted(found, key=lambda p: int(p.name[5:]), reverse=True)
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """The state of a resume point, after every file in it was compared with its SHA-256.
+
+    ValueError names the file that was cut or altered, what it has and what it should have, and the
+    resume point before it.
+    """
+    path = folder / STATE_FILE
+    try:
         try:
-            folder.mkdir(parents=True)
-        except FileExistsError as error:
-            if Path(output_dir).is_dir():
-                continue  # another run began in this second
-            raise ValueError(f"cannot make {folder}: {error}") from error
-        except OSError as error:
-            raise ValueError(f"cannot make {folder}: {error.strerror or error}") from error
-        break
-    else:
-        raise ValueError(f"{output_dir} has a thousand runs of this second: choose another")
-    need = 2 * 4 * n_parameters + 10_000_000  # the old file stays until the new one is whole
-    free = shutil.disk_usage(folder).free
-    if free < need:
-        folder.rmdir()
+            whole = json.loads(path.read_text(encoding="utf-8"))
+            content = whole["state"]
+            if hashlib.sha256(content.encode("utf-8")).hexdigest() != whole["sha256"]:
+                raise ValueError("its content does not have the SHA-256 that stands in it")
+            state = json.loads(content)
+        except FileNotFoundError as error:
+            raise ValueError(f"{path} is missing") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is cut short or altered: {error}") from error
+        for name, (size, sha256) in state["files"].items():
+            _compare(folder / name, size, sha256)
+    except ValueError as error:
+        raise ValueError(f"{error}. {_other(folder)}") from error
+    return state
+
+
+def drop_checkpoints_after(run: Path, step: int) -> None:
+    """A run that goes on from an earlier point will write its later ones anew."""
+    for path in checkpoints(run):
+        if int(path.name[5:]) > step:
+            os.replace(path, path.with_name(f".old-{path.name}"))
+    _remove_unfinished(run / CHECKPOINTS)
+
+
+def find_checkpoint(where: Path) -> tuple[Path, Path]:
+    """(run, resume point) of a run's folder, or of one of its resume points."""
+    if (where / STATE_FILE).is_file() or where.parent.name == CHECKPOINTS:
+        return where.resolve().parents[1], where
+    if not where.is_dir():
+        raise ValueError(f"there is no run {where}: expected the folder of a run")
+    found = checkpoints(where)
+    if not found:
         raise ValueError(
-            f"{Path(output_dir).resolve()} has {free / 1e6:.0f} MB free, the run needs "
-            f"{need / 1e6:.0f} MB: choose another --output-dir"
+            f"{where} has no resume point: one is written every --save-steps steps and by Ctrl-C"
         )
-    return folder
+    return where, found[0]
 
 
-def write_run(folder: Path, model: Any, training: Any, data: Any, corpus: Any) -> None:
-    """run.json: all settings, what the text was, and the versions that made the numbers."""
-    content = {
-        "model": asdict(model),
-        "training": asdict(training),
-        "data": asdict(data),
-        "text": {
-            "name": corpus.name,
-            "sha256": corpus.sha256,
-            "characters": len(corpus.train) + len(corpus.validation),
-        },
-        "versions": {
-            "tinygpt": __version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-        },
-    }
-    write_text(folder / RUN_FILE, json.dumps(content, indent=2) + "\n")
-
-
-def newest_run(output_dir: str | Path = "runs") -> Path:
-    """The run whose model was saved last. ValueError where there is none."""
-    folders = [p.parent for p in Path(output_dir).glob(f"*/{WEIGHTS_FILE}")]
-    if not folders:
-        raise ValueError(
-            f"there is no run in {Path(output_dir).resolve()}: train one with `tinygpt train`, "
-            f"or give the folder of a run"
-        )
-    return max(folders, key=lambda folder: (folder / WEIGHTS_FILE).stat().st_mtime_ns)
-
-
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The whole lines of log.jsonl; one that was being written when the run stopped is left out."""
-    path = folder / LOG_FILE
+def _compare(path: Path, size: int, sha256: str) -> None:
     if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in lines]
+        raise ValueError(f"{path} is missing: it should have {size:,} bytes")
+    has = path.stat().st_size
+    if has != size:
+        raise ValueError(f"{path} has {has:,} bytes and should have {size:,}")
+    found = _sha256(path)
+    if found != sha256:
+        raise ValueError(f"{path} was altered: its SHA-256 is {found} and should be {sha256}")
 
 
-def draw_loss(folder: Path) -> None:
-    """loss.png from log.jsonl: training and validation loss against the step."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def _other(folder: Path) -> str:
+    """What to do instead of going on from a damaged resume point."""
+    others = [p for p in checkpoints(folder.resolve().parents[1]) if p.name != folder.name]
+    if not others:
+        return "There is no other resume point in this run"
+    return f"Another one is {others[0]}: tinygpt train --resume {others[0]}"
 
-    log = read_log(folder)
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot(xlabel="step", ylabel="loss, nats per token")
-    axes.spines[["top", "right"]].set_visible(False)
-    for name, marker in (("loss", ""), ("validation_loss", "o")):
-        points = [(line["step"], line[name]) for line in log if name in line]
-        if points:
-            steps, losses = zip(*points, strict=True)
-            axes.plot(steps, losses, label=name.replace("_", " "), marker=marker)
-            axes.annotate(f" {losses[-1]:.2f}", (steps[-1], losses[-1]), va="center")
-            axes.legend(frameon=False)
-    with replacing(folder / LOSS_PICTURE) as temporary, open(temporary, "wb") as file:
-        canvas.print_png(file)
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove_unfinished(parent: Path) -> None:
+    """What a run that was stopped while writing, or while removing, has left."""
+    for path in parent.glob(".*"):
+        shutil.rmtree(path)

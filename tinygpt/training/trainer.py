@@ -1,7 +1,8 @@
 """Trainer: the training loop with everything around it.
 
 The loop itself is ten lines (`Trainer.step`, and the hand-written one in the README). The rest is
-what a run needs: a progress bar, held-out loss, samples, a log, a model on disk whenever it stops.
+what a run needs: a progress bar, held-out loss, samples, a log, the best model and resume points on
+disk, and words for what went wrong.
 """
 
 import json
@@ -10,38 +11,50 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.engine import no_grad
+from tinygpt.autograd.finite import NotFinite, every_result_checked
 from tinygpt.backend import Array, array_module, is_host, keep_freed_memory, to_float
+from tinygpt.files import read_arrays
 from tinygpt.generation.writing import generate_text
 from tinygpt.models.gpt import GPT
-from tinygpt.optim.adam import AdamW
+from tinygpt.models.pretrained import WEIGHTS_FILE, read_weights
 from tinygpt.optim.clip import clip_grad_norm
 from tinygpt.optim.schedule import learning_rate
-from tinygpt.text.batches import check_length, random_batches, window_batches
-from tinygpt.training.arguments import TrainingArguments
-from tinygpt.training.checkpoint import LOG_FILE, draw_loss
+from tinygpt.text.batches import RandomBatches, check_length, window_batches
+from tinygpt.training.arguments import TrainingArguments, make_optimizer
+from tinygpt.training.checkpoint import (
+    MOMENTS_FILE,
+    checkpoints,
+    drop_checkpoints_after,
+    read_checkpoint,
+    write_checkpoint,
+)
+from tinygpt.training.evaluation import mean_loss
 from tinygpt.training.parallel import Workers
+from tinygpt.training.run_folder import LOG_FILE, cut_log, draw_loss
 
 EVAL_WINDOWS = 512  # held-out windows that a loss is measured on, at most
+OVERFITTING = 4  # measurements without a better one after which it is said
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on: the loss or the gradient is no number any more."""
+    """Training cannot go on; what was saved last stays."""
 
 
 class Trainer:
     """Trains a model on ids.
 
     train and validation are 1-D arrays of token ids; validation may be None. Where a folder is
-    given, the model, the tokenizer and the log are saved there. The model is left in train mode
-    while it runs and in eval mode afterwards.
+    given, the best model so far stands there, and resume points and the log below it. With `begin`,
+    every window begins with that id. `floor` is the loss of a perfect model, for the picture. A
+    callback is called with the trainer and each line of the log, and ends the run if it returns
+    True. The model is left in train mode while it runs and in eval mode afterwards.
     """
 
     def __init__(
@@ -53,24 +66,32 @@ class Trainer:
         validation: np.ndarray | None = None,
         tokenizer: Any = None,
         folder: str | Path | None = None,
+        begin: int | None = None,
+        floor: float | None = None,
+        callbacks: Sequence[Callable[["Trainer", dict[str, Any]], Any]] = (),
     ):
         self.model, self.arguments = model, arguments
-        if arguments.device is not None:
-            model.to(arguments.device)
-        self.train_ids, self.validation_ids = train, validation
+        a, block_size = arguments, model.config.block_size
+        if a.device is not None:
+            model.to(a.device)
         self.tokenizer, self.folder = tokenizer, None if folder is None else Path(folder)
-        block_size = model.config.block_size
+        self.floor, self.callbacks = floor, callbacks
+        self.batches: RandomBatches | None = None
         if train is not None:
             check_length(train, block_size, "the text to train on")
+            self.batches = RandomBatches(train, block_size, a.batch_size, seed=a.seed, begin=begin)
+        self.validation: list[tuple[np.ndarray, np.ndarray]] = []
         if validation is not None:
             check_length(validation, block_size, "the held-out text")
-        a = arguments
-        self.optimizer = AdamW(
-            model, lr=a.learning_rate, betas=a.betas, weight_decay=a.weight_decay
-        )
+            rows = a.micro_batch_size or a.batch_size
+            self.validation = window_batches(
+                validation, block_size, rows, limit=EVAL_WINDOWS, begin=begin
+            )
+        self.optimizer = make_optimizer(model, a)
         self.workers = Workers(model, self._number_of_workers())
         self.norm: Array = np.zeros(())  # of the last gradient, before clipping
-        self.saved: int | None = None  # the step of the model in the folder
+        self.best: tuple[int, float] | None = None  # the step and the held-out loss of the best
+        self.saved: int | None = None  # the step of the model at the top of the folder
 
     # ------------------------------------------------------------------------------ one step
 
@@ -82,19 +103,31 @@ class Trainer:
         part too much weight), and dropout is told where the part begins, so the result is that of
         the whole batch.
         """
-        a, model = self.arguments, self.model.train()
+        a, model = self.arguments, self.model
         self.optimizer.lr = learning_rate(
             self.optimizer.steps + 1,
+            a.schedule,
             peak=a.learning_rate,
             floor=min(a.min_learning_rate, a.learning_rate),
             warmup=a.warmup_steps,
             total=a.max_steps,
         )
+        with self.workers.one_blas_thread_each():
+            loss = self._gradient(x, y)
+            self.norm = clip_grad_norm(model, a.max_grad_norm)
+            on_host = is_host(self.norm)  # there a broken gradient never reaches the weights
+            if not on_host or (math.isfinite(self.norm) and math.isfinite(loss)):
+                self.optimizer.step()
+        return loss
+
+    def _gradient(self, x: np.ndarray, y: np.ndarray) -> Array:
+        """Backward through the whole batch; the loss."""
+        model = self.model.train()
         self.optimizer.zero_grad()
         n_kept = np.count_nonzero(y != -100)
         if n_kept == 0:
             raise ValueError("every target is -100: there is nothing to learn from")
-        size = a.micro_batch_size or len(x)
+        size = self.arguments.micro_batch_size or len(x)
 
         def work(model: GPT, rows: slice) -> Any:
             """Backward through these rows; their share of the loss."""
@@ -110,97 +143,181 @@ class Trainer:
                     loss = loss + part_loss.data * share
             return loss
 
-        with self.workers.one_blas_thread_each():
-            loss = self.workers.sum_of(len(x), work)
-            model.vector().row = 0
-            self.norm = clip_grad_norm(model, a.max_grad_norm)
-            if not is_host(self.norm) or math.isfinite(self.norm):
-                self.optimizer.step()  # a broken gradient never reaches the weights
+        loss = self.workers.sum_of(len(x), work)
+        model.vector().row = 0
         return loss
 
     # ------------------------------------------------------------------------------ the loop
 
     def train(self) -> None:
-        """Train to max_steps. Ctrl-C finishes the step, saves the model and raises
-        KeyboardInterrupt. TrainingError where the loss or the norm is not finite: what was saved
-        last stays."""
+        """Train to max_steps, or until the held-out loss has not fallen for `patience` times.
+
+        Ctrl-C finishes the step, writes a resume point and raises KeyboardInterrupt. TrainingError
+        where the loss or the norm is not finite, or nothing can be saved: what was saved stays.
+        """
         from tqdm import tqdm
 
         a, start = self.arguments, self.optimizer.steps
-        if self.train_ids is None:
+        if self.batches is None:
             raise ValueError("Trainer(..., train=ids) is needed for the loop")
         keep_freed_memory()
-        batches = random_batches(
-            self.train_ids, self.model.config.block_size, a.batch_size, seed=a.seed
-        )
         try:
             with (
                 _interrupts() as interrupted,
                 tqdm(total=a.max_steps, initial=start, unit="step", dynamic_ncols=True) as bar,
             ):
-                self._loop(batches, bar, interrupted)
+                self._loop(self.batches, bar, interrupted)
         finally:
             self.model.eval()
 
     def _loop(self, batches: Iterator[Any], bar: Any, interrupted: list[bool]) -> None:
-        a, began, validation, tokens = self.arguments, time.perf_counter(), None, 0
-        for step in range(self.optimizer.steps + 1, a.max_steps + 1):
+        a, start, began, tokens = self.arguments, self.optimizer.steps, time.perf_counter(), 0
+        for step in range(start + 1, a.max_steps + 1):
             x, y = next(batches)
             loss = self.step(x, y)
             tokens += x.size
             stop = bool(interrupted)  # read once: a Ctrl-C after this waits for the next step
-            last = stop or step == a.max_steps
-            saves = last or step % a.save_steps == 0
-            if is_host(loss) or step % a.logging_steps == 0 or saves:
-                self._stop_unless_finite(step, loss)
+            last = step == a.max_steps
+            reads = is_host(loss) or step % a.logging_steps == 0 or step % a.save_steps == 0
+            if reads or last or stop:
+                self._stop_unless_finite(step, loss, x, y)
+            asked = False  # a callback or patience asks for the end
             if step % a.logging_steps == 0 or step == 1 or last:
-                speed = tokens / (time.perf_counter() - began)
-                self._log(
+                seconds = time.perf_counter() - began
+                asked |= self._log(
                     step=step,
                     loss=to_float(loss),
                     grad_norm=to_float(self.norm),
                     learning_rate=self.optimizer.lr,
-                    tokens_per_second=round(speed),
+                    tokens_per_second=round(tokens / seconds),
                 )
-                shown = {"loss": f"{to_float(loss):.2f}", "tokens/s": f"{speed:.0f}"}
-                if validation is not None:
-                    shown["held-out"] = f"{validation:.2f}"
+                shown = {"loss": f"{to_float(loss):.2f}", "tokens/s": f"{tokens / seconds:.0f}"}
+                if self.best is not None:
+                    shown["best"] = f"{self.best[1]:.3f}"
                 bar.set_postfix(shown, refresh=False)
-            if self.validation_ids is not None and (last or step % a.eval_steps == 0):
-                validation = self.evaluate(self.validation_ids)
-                self._log(step=step, validation_loss=validation)
-                bar.write(f"step {step}: loss on held-out text {validation:.3f} per token")
+                if step == start + 2 * a.logging_steps and not last:
+                    left = (a.max_steps - step) * seconds / (step - start)
+                    bar.write(f"about {_duration(left)} for the {a.max_steps - step:,} steps left")
+            if self.validation and (last or step % a.eval_steps == 0):
+                asked |= self._measure(bar, step)
             if a.sample_steps and step % a.sample_steps == 0 and not last:
                 self._write_sample(bar, step)
-            if saves:
+            if stop or last or asked or step % a.save_steps == 0:
                 self.save()
             bar.update()
-            if stop:
+            if stop and not last:
                 raise KeyboardInterrupt
+            if asked:
+                break
 
-    def evaluate(self, ids: np.ndarray) -> float:
-        """The mean loss per token in eval mode, over at most EVAL_WINDOWS windows evenly spread."""
-        model, total, count = self.model.eval(), 0.0, 0
-        size = self.arguments.micro_batch_size or self.arguments.batch_size
-        with no_grad():
-            for x, y in window_batches(ids, model.config.block_size, size, limit=EVAL_WINDOWS):
-                total += to_float(model.loss(x, y).data) * y.size
-                count += y.size
-        return total / count
+    def _measure(self, bar: Any, step: int) -> bool:
+        """Measure the held-out loss, keep the model if it is the best; whether to end here."""
+        a, loss = self.arguments, self.evaluate()
+        if self.best is None or loss < self.best[1]:
+            self.best = step, loss
+            self._save_best()
+        asked = self._log(step=step, validation_loss=loss)
+        best_step, best_loss = self.best
+        waited = -(-step // a.eval_steps) - best_step // a.eval_steps
+        remark = "" if best_step == step else f" (best: {best_loss:.3f} at step {best_step})"
+        bar.write(f"step {step}: loss on held-out text {loss:.3f} per token{remark}")
+        if waited == OVERFITTING:
+            bar.write(f"overfitting since step {best_step}: the model learns the text by heart")
+        if a.patience and waited >= a.patience:
+            bar.write(f"no better model in {waited} measurements: the run ends (--patience)")
+            return True
+        return asked
+
+    def evaluate(self) -> float:
+        """The mean loss per held-out token, over at most EVAL_WINDOWS windows evenly spread."""
+        return mean_loss(self.model, self.validation)
+
+    # --------------------------------------------------------------------- saving, going on
 
     def save(self) -> None:
-        """The model and its tokenizer into the folder, each file whole or not at all.
-
-        TrainingError, and nothing is written, where a weight is no finite number."""
+        """A resume point of this step. Where no held-out text says which model is the best, this
+        one also stands at the top of the folder. TrainingError where it cannot be saved: what was
+        saved before stays."""
         if self.folder is None:
             return
-        if not math.isfinite(to_float(self.model.vector().data.sum())):
+        a, model, optimizer = self.arguments, self.model, self.optimizer
+        if not math.isfinite(to_float(model.vector().data.sum())):
             raise TrainingError("the weights are not finite any more: what was saved last stays")
-        self.model.save_pretrained(self.folder)
-        if self.tokenizer is not None:
-            self.tokenizer.save(self.folder)
-        self.saved = self.optimizer.steps
-        draw_loss(self.folder)
+        state = {
+            "optimizer": a.optimizer,
+            "dropout_seed": model.vector().seed,
+            "batches": None if self.batches is None else self.batches.rng.bit_generator.state,
+            "best": self.best,
+        }
+        with self._saving(optimizer.steps):
+            if not self.validation or self.best is None:
+                self._save_best()
+            write_checkpoint(
+                self.folder, optimizer.steps, model, self.tokenizer, optimizer.state_dict(), state
+            )
+            draw_loss(self.folder, self.floor)
+
+    def _save_best(self) -> None:
+        """The model as it is now to the top of the folder, each file whole or not at all."""
+        if self.folder is None:
+            return
+        with self._saving(self.optimizer.steps):
+            self.model.save_pretrained(self.folder)
+            if self.tokenizer is not None:
+                self.tokenizer.save(self.folder)
+            self.saved = self.optimizer.steps
+
+    @contextmanager
+    def _saving(self, step: int) -> Iterator[None]:
+        """A full disk, or a folder that is gone, in words."""
+        try:
+            yield
+        except OSError as error:
+            raise TrainingError(
+                f"step {step} could not be saved: {error}. {self.what_is_saved()}"
+            ) from error
+
+    def what_is_saved(self) -> str:
+        """What the folder of the run holds now, for whoever has to go on from there."""
+        assert self.folder is not None
+        points = checkpoints(self.folder)
+        saved = "No resume point was saved yet"
+        if points:
+            n = points[0].name.removeprefix("step-")
+            saved = f"Go on from step {n} with: tinygpt train --resume {self.folder}"
+        if (self.folder / WEIGHTS_FILE).is_file() and self.saved is not None:
+            saved += f"\nThe best model so far, that of step {self.saved}, is in {self.folder}"
+        return saved
+
+    def restore(self, checkpoint: Path) -> None:
+        """Go on from a resume point: weights, moments, random numbers, all as they were.
+
+        ValueError where a file of it is not as it was written, or it is not one of this run."""
+        step = self._load(checkpoint)
+        if self.folder is not None:
+            cut_log(self.folder, step)
+            drop_checkpoints_after(self.folder, step)
+
+    def load_best(self) -> None:
+        """Put the best weights of this run, those in its folder, into the model."""
+        if self.folder is not None and self.saved != self.optimizer.steps:
+            self.model.load_state_dict(read_weights(self.folder))
+
+    def _load(self, checkpoint: Path) -> int:
+        state = read_checkpoint(checkpoint)
+        if state["optimizer"] != self.arguments.optimizer:
+            raise ValueError(
+                f"{checkpoint} was trained with {state['optimizer']}, not with "
+                f"{self.arguments.optimizer}"
+            )
+        self.model.load_state_dict(read_weights(checkpoint))
+        self.optimizer.load_state_dict(read_arrays(checkpoint / MOMENTS_FILE), state["step"])
+        self.model.vector().seed = state["dropout_seed"]
+        if self.batches is not None:
+            self.batches.rng.bit_generator.state = state["batches"]
+        self.best = None if state["best"] is None else tuple(state["best"])
+        self.saved = state["step"] if self.best is None else self.best[0]
+        return state["step"]
 
     # -------------------------------------------------------------------------------- details
 
@@ -211,28 +328,82 @@ class Trainer:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         return min(a.workers or cores or 1, a.batch_size)
 
-    def _stop_unless_finite(self, step: int, loss: Array) -> None:
+    def _stop_unless_finite(self, step: int, loss: Array, x: np.ndarray, y: np.ndarray) -> None:
         values = {"loss": to_float(loss), "gradient norm": to_float(self.norm)}
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise TrainingError(
-                    f"step {step}: the {name} is {value}, so training stopped. A smaller "
-                    f"--learning-rate than {self.arguments.learning_rate:g} or a longer warm-up "
-                    f"usually helps; the model that was saved last stays."
-                )
+        wrong = {name: value for name, value in values.items() if not math.isfinite(value)}
+        if not wrong:
+            return
+        (name, value), rate = next(iter(wrong.items())), self.arguments.learning_rate
+        raise TrainingError(
+            f"step {step}: the {name} is {value}, so training stopped. {self._cause(step, x, y)}. "
+            f"A smaller --learning-rate than {rate:g} or a longer warm-up usually helps.\n"
+            f"{self.what_is_saved() if self.folder else ''}".rstrip()
+        )
+
+    def _cause(self, step: int, x: np.ndarray, y: np.ndarray) -> str:
+        """The norms of the largest parameters, and the first op that made no number.
+
+        On a CPU the weights are still those that the step began with, and it is played again. On a
+        GPU, where the loss is not read at every step, they may be gone: then everything since the
+        last resume point is.
+        """
+        batches: Iterator[Any] = iter([(x, y)])
+        if not is_host(self.model.vector().data):
+            points = [] if self.folder is None else checkpoints(self.folder)
+            if not points:
+                return "There is no resume point to play the steps before it again from"
+            self._load(points[0])
+            batches = self.batches or batches
+        played = step
+        try:
+            with every_result_checked(), np.errstate(all="ignore"):
+                while self.optimizer.steps < step:
+                    played = self.optimizer.steps + 1
+                    self.step(*next(batches))
+                    if self.optimizer.steps < played:
+                        break  # refused: the gradient is too long to be measured
+            first = f"Played again to step {played}, every op gave numbers, but they are too large"
+        except NotFinite as error:
+            first = f"The first that is no number, in step {played}: {error}"
+        norms = {
+            name: to_float((p.data * p.data).sum()) ** 0.5
+            for name, p in self.model.named_parameters()
+        }
+        largest = sorted(norms, key=lambda name: -norms[name])[:3]
+        return f"{first}. Largest parameters: " + ", ".join(
+            f"{name} has norm {norms[name]:.3g}" for name in largest
+        )
 
     def _write_sample(self, bar: Any, step: int) -> None:
         if self.tokenizer is None:
             return
         text = generate_text(
-            self.model, self.tokenizer, "\n", 60, temperature=0.8, top_k=40, seed=step
+            self.model,
+            self.tokenizer,
+            self.tokenizer.opening(),
+            60,
+            temperature=0.8,
+            top_k=40,
+            seed=step,
         )
         bar.write(f"step {step} writes: {' '.join(text.split())}")
 
-    def _log(self, **line: Any) -> None:
+    def _log(self, **line: Any) -> bool:
+        """Write a line to the log and tell the callbacks; whether one of them asks for the end."""
         if self.folder is not None:
-            with open(self.folder / LOG_FILE, "a", encoding="utf-8", newline="\n") as file:
+            with (
+                self._saving(line["step"]),
+                open(self.folder / LOG_FILE, "a", encoding="utf-8", newline="\n") as file,
+            ):
                 file.write(json.dumps(line) + "\n")
+        answers = [callback(self, line) for callback in self.callbacks]  # all of them are asked
+        return any(answer is True for answer in answers)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 @contextmanager

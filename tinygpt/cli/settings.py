@@ -1,0 +1,105 @@
+"""From a preset, a settings file and the command line to the settings of a run.
+
+The order is: the preset, then --config FILE, then the other options; the last one that speaks wins.
+"""
+
+import json
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import tyro
+from tyro.conf import OmitArgPrefixes
+
+from tinygpt.models.gpt import GPTConfig
+from tinygpt.text.corpora import DataArguments
+from tinygpt.training.arguments import PRESETS, TrainingArguments
+
+
+def parse(kind: Any, argv: list[str], name: str, default: Any = None) -> Any:
+    """The command line as one of the commands' dataclasses. Unknown options exit with 2."""
+    more = {} if default is None else {"default": default}
+    return tyro.cli(kind, args=argv, prog=f"tinygpt {name}", config=(OmitArgPrefixes,), **more)
+
+
+def option(argv: list[str], name: str) -> str | None:
+    """The value of --name in the command line, needed before the rest can be parsed."""
+    for i, a in enumerate(argv):
+        if a == f"--{name}" and i + 1 < len(argv):
+            return argv[i + 1]
+        if a.startswith(f"--{name}="):
+            return a.split("=", 1)[1]
+    return None
+
+
+def given_names(argv: list[str]) -> set[str]:
+    """The options that stand in the command line, as names of fields."""
+    given = {a.split("=")[0].lstrip("-").replace("-", "_") for a in argv if a.startswith("--")}
+    return given | {name.removeprefix("no_") for name in given}
+
+
+def preset(name: str) -> dict[str, Any]:
+    if name not in PRESETS:
+        raise ValueError(f"there is no preset {name!r}: expected {', '.join(PRESETS)}")
+    return dict(PRESETS[name])
+
+
+def config_file(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file or a run.json, flat or in tables model, training, data."""
+    if not path.is_file():
+        raise ValueError(f"there is no settings file {path}")
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    return checked(path, content)
+
+
+def checked(path: Path, content: Any) -> dict[str, Any]:
+    """The settings of such a file as one dictionary. ValueError for an unknown or misfit one."""
+    tables = ("model", "training", "data")
+    if not isinstance(content, dict) or not all(
+        isinstance(content.get(t, {}), dict) for t in tables
+    ):
+        raise ValueError(f"{path}: expected settings with their names, such as n_layer = 6")
+    settings = {k: v for k, v in content.items() if k not in (*tables, "text", "versions")}
+    for table in tables:
+        settings |= content.get(table, {})
+    known = {
+        f.name: f for kind in (GPTConfig, TrainingArguments, DataArguments) for f in fields(kind)
+    }
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise ValueError(f"{path}: unknown settings {unknown}; expected some of {sorted(known)}")
+    for name, value in settings.items():
+        settings[name] = _of_its_kind(path, name, value, known[name].default)
+    return settings
+
+
+def _of_its_kind(path: Path, name: str, value: Any, default: Any) -> Any:
+    """The value of a settings file as the kind that its default is. ValueError for another kind."""
+    kind = str if default is None else type(default)
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is tuple and isinstance(value, list):
+        kinds = default if default else ("",) * len(value)  # an empty default: any number of words
+        if len(value) == len(kinds):
+            return tuple(_of_its_kind(path, name, v, d) for v, d in zip(value, kinds, strict=True))
+    if type(value) is not kind and not (value is None and default is None):
+        raise ValueError(f"{path}: expected {name} to be {kind.__name__}, got {value!r}")
+    return value
+
+
+def unchecked(kind: Any, settings: dict[str, Any]) -> Any:
+    """The dataclass with these settings, before it is judged: flags may still mend it."""
+    instance = kind.__new__(kind)
+    for f in fields(kind):
+        setattr(instance, f.name, settings.get(f.name, f.default))
+    return instance
+
+
+def take(settings: dict[str, Any], kind: Any) -> dict[str, Any]:
+    """Those of the settings that are fields of this dataclass."""
+    return {f.name: settings[f.name] for f in fields(kind) if f.name in settings}

@@ -1,0 +1,26 @@
+"""Which tokenizers there are, by name, and which one a folder holds."""
+
+from pathlib import Path
+
+from tinygpt.text.bpe import BPETokenizer
+from tinygpt.text.byte import ByteTokenizer
+from tinygpt.text.char import CharTokenizer
+from tinygpt.text.tokenizer import Tokenizer, read_content
+
+TOKENIZERS: dict[str, type[BPETokenizer] | type[CharTokenizer]] = {
+    "char": CharTokenizer,
+    "byte": ByteTokenizer,
+    "bpe": BPETokenizer,
+}
+
+
+def load_tokenizer(folder: str | Path) -> Tokenizer:
+    """The tokenizer saved in a folder. ValueError where there is none, or it is cut short."""
+    path, content = read_content(folder)
+    model = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(model, dict):
+        raise ValueError(f"{path} is no tokenizer of tinygpt: it has no model")
+    if model.get("type") == "WordLevel":
+        return CharTokenizer.from_content(path, content)
+    kind = BPETokenizer if model.get("merges") else ByteTokenizer
+    return kind.from_content(path, content)

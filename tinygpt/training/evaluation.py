@@ -1,0 +1,78 @@
+"""Evaluation: how well a model predicts a text, in four units."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinygpt.autograd.engine import no_grad
+from tinygpt.backend import array_module, like, to_float
+from tinygpt.nn.cross_entropy import cross_entropy
+from tinygpt.text.batches import check_length, window_batches
+from tinygpt.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """loss in nats per token; bits_per_byte compares models with different tokenizers."""
+
+    loss: float
+    accuracy: float  # share of tokens that the model held for the likeliest
+    tokens: int  # that were predicted
+    bytes: int  # in them
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss): the model is as uncertain as between so many equally likely tokens."""
+        return math.exp(self.loss) if self.loss < 700 else math.inf
+
+    @property
+    def bits_per_byte(self) -> float:
+        """tokens loss / (ln 2 bytes): what a compressor with this model would need."""
+        return self.tokens * self.loss / (math.log(2) * self.bytes) if self.bytes else math.nan
+
+
+def mean_loss(model: Any, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """The mean loss per token in eval mode; every token counts alike, in a smaller batch too."""
+    total, count = 0.0, 0
+    model.eval()
+    with no_grad():
+        for x, y in batches:
+            total += to_float(model.loss(x, y).data) * y.size
+            count += y.size
+    return total / count
+
+
+def evaluate(
+    model: Any, ids: np.ndarray, tokenizer: Tokenizer, batch_size: int = 12, progress: bool = False
+) -> Evaluation:
+    """Every token of the text but its first, predicted from those before it in its window.
+
+    Windows of block_size stand side by side, so a token sees half a window on average; the last one
+    is shorter. Bytes are those of the tokens themselves: a token that is half a character counts
+    for the bytes it has, not for those of U+FFFD, which it would be decoded to. ValueError for a
+    text of fewer than two tokens.
+    """
+    from tqdm import tqdm
+
+    check_length(ids, 1)
+    block_size = min(model.config.block_size, len(ids) - 1)
+    batches = window_batches(ids, block_size, batch_size)
+    rest = len(ids) - 1 - sum(y.size for _, y in batches)
+    if rest:
+        batches += window_batches(ids[-rest - 1 :], rest, 1)
+    lengths = np.array([len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)])
+    total = right = tokens = n_bytes = 0
+    model.eval()
+    with no_grad():
+        for x, y in tqdm(batches, desc="evaluating", disable=not progress, delay=1):
+            logits = model(x)
+            targets = like(y, logits.data)
+            total += to_float(cross_entropy(logits, targets).data) * y.size
+            likeliest = array_module(logits.data).argmax(logits.data, axis=-1)
+            right += int(to_float((likeliest == targets).sum()))
+            tokens += y.size
+            n_bytes += int(lengths[y].sum())
+    return Evaluation(total / tokens, right / tokens, tokens, n_bytes)

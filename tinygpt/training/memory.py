@@ -1,0 +1,42 @@
+"""How much memory a run will need, before it starts.
+
+For each parameter: its value, its gradient, the optimizer's moments, and a gradient more for each
+worker after the first. For each position of the rows that are worked on at once, what the ops keep
+for their backward, in numbers:
+
+    block      16 C + H T           norms 4 C, q k v 3 C, attention's weights H T and result C,
+                                    GELU and its slope 8 C
+    the end    3 V + 8 C            logits, their gradient, exp; the norm, and the backward pass
+"""
+
+from dataclasses import dataclass
+
+from tinygpt.models.gpt import GPTConfig
+from tinygpt.training.arguments import TrainingArguments
+
+NUMBER = 4  # bytes of a float32
+LIBRARIES = 90e6  # Python, NumPy and BLAS's buffers
+
+
+@dataclass(frozen=True)
+class Memory:
+    """In bytes."""
+
+    parameters: int
+    activations: int
+
+    @property
+    def total(self) -> float:
+        return LIBRARIES + self.parameters + self.activations
+
+
+def expected_memory(
+    config: GPTConfig, a: TrainingArguments, *, n_parameters: int, n_moments: int, workers: int
+) -> Memory:
+    """The formula above."""
+    C, T, H, V = config.n_embd, config.block_size, config.n_head, config.vocab_size
+    at_once = a.micro_batch_size or -(-a.batch_size // workers)
+    positions = min(workers * at_once, a.batch_size) * T
+    kept = positions * (config.n_layer * (16 * C + H * T) + 3 * V + 8 * C)
+    arrays = 2 + n_moments + (workers - 1)
+    return Memory(NUMBER * n_parameters * arrays, NUMBER * kept)
