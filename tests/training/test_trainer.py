@@ -213,6 +213,108 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was_saved(tmp_path):
     assert np.isfinite(saved).all()
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_what_made_no_number_is_found_by_playing_the_step_again(tmp_path):
+    """Weights that are still numbers, but whose products are none: the op is named."""
+    t = run(tmp_path, workers=1)
+    original = t.step
+
+    def step(x, y):
+        if t.optimizer.steps == 6:
+            t.model.h[0].mlp.c_fc.weight.data[...] = 3e38
+        return original(x, y)
+
+    t.step = step
+    with pytest.raises(TrainingError) as caught:
+        t.train()
+    words = str(caught.value)
+    assert "step 7: the loss is nan" in words
+    assert "The first that is no number, in step 7: the result of linear (3, 8, 32) has" in words
+    assert "Largest parameters: h.0.mlp.c_fc.weight has norm inf" in words
+    assert f"Go on from step 4 with: tinygpt train --resume {tmp_path}" in words
+    assert t.optimizer.steps == 6  # the step was not taken
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_on_a_gpu_the_steps_since_the_last_point_are_played_again(tmp_path, device):
+    """There the loss is read every few steps only, and the weights are gone when it is."""
+    t = run(
+        tmp_path,
+        device=device.name,
+        max_steps=40,
+        save_steps=1,
+        logging_steps=5,
+        learning_rate=1e30,
+        eval_steps=1000,
+    )
+    with pytest.raises(TrainingError, match=r"no number, in step \d+: .*Largest parameters: \w+"):
+        t.train()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_gradient_too_long_to_be_measured(tmp_path):
+    t = trainer(dtype="float32")
+    t.model.ln_f.weight.data[...] = 1e25
+    loss = t.step(X, Y)
+    with pytest.raises(TrainingError, match="every op gave numbers, but they are too large"):
+        t._stop_unless_finite(1, loss, X, Y)
+
+
+def measured(t, losses):
+    """The trainer with these held-out losses, one after the other."""
+    queue = iter(losses)
+    t.evaluate = lambda: next(queue)
+    return t
+
+
+def test_early_stopping_keeps_the_best_model(tmp_path, capsys):
+    t = measured(run(tmp_path, patience=3, eval_steps=2, max_steps=100), [3, 2, 2.5, 2.1, 2.2, 9])
+    t.train()
+    assert t.optimizer.steps == 10
+    assert t.best == (4, 2)
+    out = capsys.readouterr().out
+    assert "step 10: loss on held-out text 2.200 per token (best: 2.000 at step 4)" in out
+    assert "no better model in 3 measurements: the run ends (--patience)" in out
+    assert checkpoints(tmp_path)[0].name == "step-10"
+    last = t.model.vector().data.copy()
+    t.load_best()
+    assert not np.array_equal(last, t.model.vector().data)
+    assert np.array_equal(t.model.vector().data, GPT.from_pretrained(tmp_path).vector().data)
+
+
+def test_overfitting_is_said_once(tmp_path, capsys):
+    t = measured(run(tmp_path, eval_steps=1, max_steps=9), [3, 2, 4, 5, 6, 7, 8, 9, 1])
+    t.train()
+    out = capsys.readouterr().out
+    assert out.count("overfitting since step 2") == 1
+    assert t.best == (9, 1)
+
+
+def test_callbacks_see_every_line_and_can_end_the_run(tmp_path):
+    seen = []
+
+    def look(trainer, line):
+        seen.append((trainer.optimizer.steps, line["step"], "validation_loss" in line))
+        return line["step"] == 6
+
+    t = run(tmp_path)
+    t.callbacks = [look, lambda trainer, line: None]
+    t.train()
+    assert seen == [(1, 1, False), (3, 3, False), (5, 5, True), (6, 6, False)]
+    assert checkpoints(tmp_path)[0].name == "step-6"
+
+
+def test_windows_that_begin_with_an_id():
+    ids = np.array([0, 5, 6, 7, 0, 8, 9, 1, 2, 0, 3, 4, 1] * 9)
+    model = GPT(GPTConfig(**(SMALL | {"block_size": 3})))
+    t = Trainer(model, TrainingArguments(), train=ids, validation=ids, begin=0)
+    for _ in range(5):
+        assert (next(t.batches)[0][:, 0] == 0).all()
+    assert all((x[:, 0] == 0).all() for x, _ in t.validation)
+    with pytest.raises(ValueError, match="no window of 4 tokens begins with the id 10"):
+        Trainer(model, TrainingArguments(), train=ids, begin=10)
+
+
 def test_texts_too_short(tmp_path):
     model = GPT(GPTConfig(**SMALL))
     a = TrainingArguments()
@@ -234,6 +336,9 @@ def test_texts_too_short(tmp_path):
         ({"max_grad_norm": 0.0}, "max_grad_norm > 0"),
         ({"betas": (0.9, 1.0)}, r"betas in \[0, 1\)"),
         ({"device": "cuda"}, 'expected device "cpu"'),
+        ({"optimizer": "adagrad"}, r"optimizer to be one of \('adamw', .* got 'adagrad'"),
+        ({"schedule": "exp"}, r"schedule to be one of \('constant', .* got 'exp'"),
+        ({"patience": -1}, "patience >= 0, got -1"),
     ],
 )
 def test_arguments_that_cannot_be(settings, message):
