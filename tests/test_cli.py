@@ -15,7 +15,8 @@ import pytest
 from tinygpt import GPT, GPTConfig, Trainer
 from tinygpt.autograd.operators import shipped
 from tinygpt.cli import main as run
-from tinygpt.text import ByteTokenizer
+from tinygpt.text import ByteTokenizer, load_tokenizer
+from tinygpt.text.stories import stories
 
 TEXT = "the cat sat on the mat, and the dog lay on the log. " * 60
 
@@ -132,6 +133,187 @@ def test_a_folder_and_no_held_out_text(here, capfd):
     assert "held-out text" not in out
 
 
+def test_every_tokenizer_optimizer_and_schedule(here, capfd):
+    for i, (tokenizer, optimizer, schedule) in enumerate(
+        [("char", "sgd", "linear"), ("byte", "nadam", "step"), ("bpe", "nadamw", "constant")]
+    ):
+        flags = fast(vocab_size=270 if tokenizer == "bpe" else None, tokenizer=tokenizer,
+                     optimizer=optimizer, schedule=schedule, output_dir=f"runs/{i}")  # fmt: skip
+        assert run(["train", "cats.txt", *flags]) == 0
+        (folder,) = (here / "runs" / str(i)).iterdir()
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        assert record["training"]["optimizer"] == optimizer
+        assert record["training"]["schedule"] == schedule
+        assert record["training"]["workers"] == 1
+        assert run(["generate", str(folder), "the cat", "--max-new-tokens", "3"]) == 0
+
+
+def test_special_tokens_part_the_files_of_a_folder(here, capfd):
+    (here / "folder").mkdir()
+    for name in "abcdef":
+        (here / "folder" / f"{name}.txt").write_text(TEXT[:400], encoding="utf-8")
+    end = "<|endoftext|>"
+    flags = fast(vocab_size=271, max_steps=1)
+    assert run(["train", "folder", *flags, "--special-tokens", end]) == 0
+    tokenizer = load_tokenizer(newest(here))
+    assert tokenizer.special_tokens == {end: 270}
+    assert run(["train", "--config", str(newest(here) / "run.json")]) == 0
+    record = json.loads((newest(here) / "run.json").read_text(encoding="utf-8"))
+    assert record["data"]["special_tokens"] == [end]
+
+
+def test_a_chinese_text_in_its_own_encoding_and_cleaned(here, capfd):
+    text = "天地玄黃，宇宙洪荒。日月盈昃，辰宿列張。\r\n" * 60
+    (here / "text.txt").write_bytes(text.encode("gb18030"))
+    flags = fast(vocab_size=None)
+    assert run(["train", "text.txt", *flags, "--tokenizer=char"]) == 2
+    assert "give its own --encoding, such as" in capfd.readouterr().err.lower()
+    assert run(["train", "text.txt", *flags, "--tokenizer=char", "--encoding=gb18030"]) == 0
+    assert "--clean makes it LF" in capfd.readouterr().out
+    flags += ["--tokenizer=char", "--encoding=gb18030", "--clean"]
+    assert run(["train", "text.txt", *flags]) == 0
+    assert "clean: 60 line ends CR LF or CR made LF" in capfd.readouterr().out
+    characters = load_tokenizer(newest(here)).characters
+    assert "天" in characters and "\r" not in characters
+    assert run(["eval", str(newest(here))]) == 0
+    assert "its validation part" in capfd.readouterr().out
+
+
+def test_unseen_characters_of_the_held_out_text_are_counted(here, capfd):
+    (here / "x.txt").write_text(TEXT + "☃☃" + TEXT[:20], encoding="utf-8")
+    assert run(["train", "x.txt", *fast(vocab_size=None), "--tokenizer=char"]) == 0
+    out = capfd.readouterr().out
+    assert "2 characters of the held-out text do not occur in the training text" in out
+    assert run(["eval", str(newest(here))]) == 0
+    assert "2 characters are unknown to the tokenizer" in capfd.readouterr().out
+    assert run(["generate", "a ☃"]) == 2
+    assert "the character '☃' at position 2" in capfd.readouterr().err
+
+
+def test_stories_have_a_floor(here, capfd, monkeypatch):
+    monkeypatch.setattr("tinygpt.text.corpora.stories", lambda grammar: stories(grammar, 300))
+    assert run(["train", "stories", *fast(block_size=32, vocab_size=400)]) == 0
+    said = re.search(r"a perfect model would reach a loss of (\d\.\d+)", capfd.readouterr().out)
+    floor = json.loads((newest(here) / "run.json").read_text(encoding="utf-8"))["text"]["floor"]
+    assert f"{floor:.4f}" == said[1]
+    assert 0.2 < floor < 1.5
+
+
+def test_what_fits_the_text_is_suggested(here, capfd, monkeypatch):
+    assert run(["train", "cats.txt", *FAST]) == 0
+    out = capfd.readouterr().out
+    assert "little text: the model will soon know it by heart" in out
+    assert re.search(r"memory: about \d+ MB \(\d+ for parameters", out)
+    small = fast(vocab_size=None, micro_batch_size=0)
+    assert run(["train", "cats.txt", "--preset", "baby", *small]) == 0
+    assert "the preset baby is for a GPU" in capfd.readouterr().out
+    (here / "much.txt").write_text("the cat " * 2_800_000, encoding="utf-8")
+    assert run(["train", "much.txt", *fast(vocab_size=None), "--tokenizer=char"]) == 0
+    assert "much text: on a GPU --preset baby would learn more" in capfd.readouterr().out
+
+
+def test_the_time_that_is_left_is_estimated(here, capfd):
+    assert run(["train", "cats.txt", *fast(max_steps=8)]) == 0
+    assert re.search(r"about \d+ seconds for the 6 steps left", "".join(capfd.readouterr()))
+
+
+# --------------------------------------------------------------------------------------- resume
+
+
+def test_a_finished_run_goes_on_with_more_steps(here, capfd):
+    constant = ["--schedule=constant", "--warmup-steps=0"]
+    assert run(["train", "cats.txt", *FAST, *constant]) == 0
+    folder = newest(here)
+    assert run(["train", "--resume", str(folder)]) == 2
+    err = capfd.readouterr().err
+    assert "is finished: it has 4 steps of 4. To go on, give a larger --max-steps" in err
+    assert run(["train", "--resume", str(folder), "--max-steps=7"]) == 0
+    assert "going on after step 4" in capfd.readouterr().out
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert record["training"]["max_steps"] == 7
+    assert len(list((here / "runs").iterdir())) == 1
+    assert run(["train", "cats.txt", *fast(max_steps=7), *constant]) == 0
+    whole = newest(here)
+    point = "checkpoints/step-7/model.safetensors"
+    assert (folder / point).read_bytes() == (whole / point).read_bytes()
+    assert run(["generate", str(folder / "checkpoints" / "step-7"), "the", "--seed=1"]) == 0
+    assert run(["eval", str(folder / "checkpoints" / "step-7")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--n-layer=2"], "--resume cannot change n_layer from 1 to 2: that would be another run"),
+        (["--tokenizer=char"], "cannot change tokenizer from 'bpe' to 'char'"),
+        (["--preset=tiny"], "the run's own preset: leave --preset out"),
+        (["--seed=3"], "the run's own seed: leave --seed out"),
+        (["--optimizer=sgd"], "was trained with adamw, not with sgd"),
+        (["other.txt"], "the text of other.txt is not that of the run: its SHA-256 is"),
+        (["--device=tpu"], 'expected device "cpu"'),
+    ],
+)
+def test_what_a_run_cannot_go_on_with(here, capfd, more, message):
+    (here / "other.txt").write_text(TEXT + "!", encoding="utf-8")
+    assert run(["train", "cats.txt", *FAST]) == 0
+    folder = newest(here)
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    assert run(["train", "--resume", str(folder), "--max-steps=9", *more]) == 2
+    assert message in capfd.readouterr().err
+    assert before == {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_text_that_has_moved(here, capfd):
+    assert run(["train", "cats.txt", *FAST]) == 0
+    (here / "cats.txt").rename(here / "moved.txt")
+    argv = ["train", "--resume", str(newest(here)), "--max-steps=5"]
+    assert run(argv) == 2
+    assert "no corpus and no file or folder named 'cats.txt'" in capfd.readouterr().err
+    assert run([*argv, "moved.txt"]) == 0
+
+
+def test_a_damaged_resume_point_offers_the_one_before(here, capfd):
+    assert run(["train", "cats.txt", *FAST, "--save-steps=2"]) == 0
+    folder = newest(here)
+    os.truncate(folder / "checkpoints" / "step-4" / "model.safetensors", 100)
+    assert run(["train", "--resume", str(folder), "--max-steps=5"]) == 2
+    err = capfd.readouterr().err
+    assert "model.safetensors has 100 bytes and should have" in err
+    offered = re.search(r"tinygpt (train --resume \S+)", err)[1].split()
+    assert run([*offered, "--max-steps=5"]) == 0
+
+
+# ----------------------------------------------------------------------------------------- eval
+
+
+def test_eval(here, capfd):
+    assert run(["train", "cats.txt", *FAST]) == 0
+    folder = newest(here)
+    capfd.readouterr()
+    assert run(["eval", str(folder)]) == 0
+    own = capfd.readouterr().out
+    assert "on cats.txt, its validation part" in own
+    for word in ("loss", "perplexity", "bits per byte", "accuracy"):
+        assert word in own
+    assert run(["eval", str(folder), "cats.txt"]) == 0
+    assert capfd.readouterr().out == own
+    (here / "other.txt").write_text("the dog sat on the mat, " * 9, encoding="utf-8")
+    assert run(["eval", str(folder), "other.txt"]) == 0
+    assert "on other.txt, the whole text: " in capfd.readouterr().out
+    assert run(["eval", str(folder), "--part=all"]) == 0
+    assert "the whole text" in capfd.readouterr().out
+
+
+def test_corpora(here, capfd, monkeypatch):
+    file = sys.modules["tinygpt.cli.corpora"]  # the name in the package is the command
+    monkeypatch.setattr(file, "cache_folder", lambda: here / "cache")
+    assert run(["corpora"]) == 0
+    out = capfd.readouterr().out
+    for name in ("python-docs", "python-source", "unicode-names", "stories-zh", "shakespeare"):
+        assert f"\n{name}\n" in f"\n{out}"
+    assert out.count("SHA-256") == 4
+    assert out.count("not here yet: made or fetched when first used") == 2
+
+
 # -------------------------------------------------------------------------------------- errors
 
 
@@ -159,6 +341,21 @@ def test_a_folder_and_no_held_out_text(here, capfd):
         (["train", "cats.txt", "--device", "cuda"], 'expected device "cpu"'),
         (["train", "cats.txt", *FAST, "--output-dir", "cats.txt"], "cannot make"),
         (["train", "cats.txt", *FAST, "--learning-rate", "1e30"], "training stopped"),
+        (["train", "empty.txt"], "empty.txt holds no text to train on"),
+        (["train", "binary.bin"], "binary.bin is no text: it has a zero byte"),
+        (["train", "cats.txt", "--encoding", "klingon"], "there is no encoding 'klingon'"),
+        (["train", "cats.txt", "--optimizer", "adagrad"], "got 'adagrad'"),
+        (["train", "cats.txt", "--schedule", "exp"], "got 'exp'"),
+        (["train", "cats.txt", "--patience", "-1"], "patience >= 0"),
+        (["train", "cats.txt", "--special-tokens", "a b"], "without blanks, got 'a b'"),
+        (["train", "cats.txt", "--tokenizer=char", "--vocab-size=5"], "leave it out"),
+        (["train", "--resume", "nowhere"], "there is no run nowhere"),
+        (["train", "--resume", "empty"], "empty has no resume point"),
+        (["eval", "nowhere"], "nowhere is no folder"),
+        (["eval", "model"], "model does not say what it was trained on"),
+        (["eval", "model", "empty.txt"], "holds no text"),
+        (["eval", "model", "one.txt"], "has 1 tokens, but one window needs 2"),
+        (["eval", "model", "cats.txt", "--batch-size=0"], "batch_size >= 1, got 0"),
         (["generate", "hello"], "there is no run in"),
         (["generate", "nowhere", "hello"], "nowhere is no folder"),
         (["generate", "empty", "hello"], "empty holds no model"),
@@ -184,6 +381,9 @@ def test_errors_are_one_paragraph_and_exit_2(here, capfd, argv, message):
     (here / "word.toml").write_text("bias = 'false'", encoding="utf-8")
     (here / "odd.toml").write_text("n_heads = 3", encoding="utf-8")
     (here / "empty").mkdir()
+    (here / "empty.txt").write_bytes(b"")
+    (here / "one.txt").write_bytes(b"x")
+    (here / "binary.bin").write_bytes(bytes(range(256)))
     GPT(GPTConfig(vocab_size=256, block_size=8, n_layer=1, n_head=1, n_embd=8)).save_pretrained(
         "model"
     )
@@ -239,7 +439,9 @@ def test_debug_shows_where_an_error_came_from(here):
         run(["--debug", "train", "nowhere.txt"])
 
 
-@pytest.mark.parametrize("command", ["train", "generate", "gradcheck", "bench", "info"])
+@pytest.mark.parametrize(
+    "command", ["train", "generate", "eval", "corpora", "gradcheck", "bench", "info"]
+)
 def test_help_explains_every_option(capfd, command):
     assert run([command, "--help"]) == 0
     out = capfd.readouterr().out
