@@ -6,7 +6,7 @@ for their backward, in numbers:
 
     block      16 C + H T           norms 4 C, q k v 3 C, attention's weights H T and result C,
                                     GELU and its slope 8 C
-    the end    3 V + 8 C            logits, their gradient, exp; the norm, and the backward pass
+    the end    3 V + 16 C + 2 H T   logits, their gradient, exp; the backward pass of one block
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from tinygpt.models.gpt import GPTConfig
 from tinygpt.training.arguments import TrainingArguments
 
 NUMBER = 4  # bytes of a float32
-LIBRARIES = 90e6  # Python, NumPy and BLAS's buffers
+LIBRARIES = 110e6  # Python, NumPy, BLAS's buffers, matplotlib
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,6 @@ def expected_memory(
     C, T, H, V = config.n_embd, config.block_size, config.n_head, config.vocab_size
     at_once = a.micro_batch_size or -(-a.batch_size // workers)
     positions = min(workers * at_once, a.batch_size) * T
-    kept = positions * (config.n_layer * (16 * C + H * T) + 3 * V + 8 * C)
+    kept = positions * (config.n_layer * (16 * C + H * T) + 3 * V + 16 * C + 2 * H * T)
     arrays = 2 + n_moments + (workers - 1)
     return Memory(NUMBER * n_parameters * arrays, NUMBER * kept)
