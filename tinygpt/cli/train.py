@@ -89,8 +89,7 @@ def _new_run(argv: list[str]) -> Trainer:
     tokenizer = _make_tokenizer(command, corpus, explicit="vocab_size" in given)
     config = replace(command.model, vocab_size=tokenizer.vocab_size)
     model = GPT(config, seed=training.seed, device=device)
-    trainer = Trainer(model, training)  # refuses what cannot be before a folder is made
-    need = _disk(trainer, corpus)
+    need = _disk(model.num_parameters(), len(corpus.train))
     folder = new_run_folder(training.output_dir, corpus.name, need)
     try:
         trainer = _trainer(model, training, corpus, tokenizer, folder)
@@ -153,11 +152,10 @@ def _make_tokenizer(command: TrainCommand, corpus: Corpus, *, explicit: bool) ->
     return tokenizer
 
 
-def _disk(trainer: Trainer, corpus: Corpus) -> int:
-    """The best model and a new one beside it, the resume points and one that is being written, and
-    the ids, where they will lie in a file."""
-    n, kept = trainer.model.num_parameters(), 1 + len(trainer.optimizer.moments)
-    return 4 * n * (2 + (KEPT + 1) * kept) + 10_000_000 + 2 * len(corpus.train)
+def _disk(n_parameters: int, n_characters: int) -> int:
+    """Bytes: the best model and a new one beside it; the resume points and one that is being
+    written, each with two moments; the ids, where they will lie in a file."""
+    return 4 * n_parameters * (2 + 3 * (KEPT + 1)) + 2 * n_characters + 10_000_000
 
 
 def _trainer(
