@@ -4,12 +4,13 @@ import math
 from typing import Any
 
 from tinygpt.backend import Array, array_module
-from tinygpt.optim.optimizer import Optimizer, check_betas, with_decay
+from tinygpt.optim.adam import Adam
+from tinygpt.optim.optimizer import with_decay
 
 MOMENTUM_DECAY = 0.004  # psi, how fast the momentum warms up from beta1 / 2 to beta1
 
 
-class NAdam(Optimizer):
+class NAdam(Adam):
     """NAdam.
 
         g <- g + weight_decay w                          matrices only, not biases or norms
@@ -26,8 +27,6 @@ class NAdam(Optimizer):
     are several NAdams; this is PyTorch's: mu in the step, and beta1 itself in the mean m.
     """
 
-    DECOUPLED = False  # whether the decay bypasses the means
-
     def __init__(
         self,
         model: Any,
@@ -36,9 +35,7 @@ class NAdam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
-        check_betas(betas, eps)
-        super().__init__(model, lr, weight_decay, ("m", "v"))
-        self.betas, self.eps = betas, eps
+        super().__init__(model, lr, betas, eps, weight_decay)
         self._product = (0, 1.0)  # t, P(t)
 
     def mu(self, t: int) -> float:
