@@ -17,6 +17,7 @@ from tinygpt.autograd.operators import shipped
 from tinygpt.cli import main as run
 from tinygpt.text import ByteTokenizer, load_tokenizer
 from tinygpt.text.stories import stories
+from tinygpt.training import PRESETS
 
 TEXT = "the cat sat on the mat, and the dog lay on the log. " * 60
 
@@ -210,6 +211,17 @@ def test_what_fits_the_text_is_suggested(here, capfd, monkeypatch):
     (here / "much.txt").write_text("the cat " * 2_800_000, encoding="utf-8")
     assert run(["train", "much.txt", *fast(vocab_size=None), "--tokenizer=char"]) == 0
     assert "much text: on a GPU --preset baby would learn more" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_runs(here, capfd, preset):
+    """With its own schedule, optimiser and tokenizer, on a small model."""
+    size = 270 if PRESETS[preset].get("tokenizer", "bpe") == "bpe" else None
+    assert run(["train", "cats.txt", "--preset", preset, *fast(vocab_size=size, max_steps=1)]) == 0
+    record = json.loads((newest(here) / "run.json").read_text(encoding="utf-8"))
+    rate = PRESETS[preset].get("learning_rate", 2e-3)
+    assert record["training"]["learning_rate"] == rate
+    assert GPT.from_pretrained(newest(here)).config.bias == PRESETS[preset].get("bias", True)
 
 
 def test_the_time_that_is_left_is_estimated(here, capfd):

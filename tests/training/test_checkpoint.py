@@ -390,5 +390,6 @@ def test_killed_ten_times(tmp_path, uninterrupted, capsys):
     for i in range(10):
         (tmp_path / str(i)).mkdir()
         points.append(kill_and_compare(tmp_path / str(i), uninterrupted, kills=1 + i % 3, seed=i))
+        assert points[-1] and points[-1] == sorted(points[-1])  # killed, and never thrown back
     with capsys.disabled():
         print(f"\nkilled {sum(map(len, points))} times, at the resume points {points}")

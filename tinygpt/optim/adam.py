@@ -38,9 +38,17 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
-        """The formula, in place: s is the one array that is made."""
-        xp, (m, v) = array_module(w), moments
-        beta1, beta2 = self.betas
+        """The formula, in place."""
+        _, s = self.remember(w, g, decay, *moments)
+        array_module(w).divide(moments[0], s, out=s)
+        s *= self.lr / (1 - self.betas[0] ** self.steps)
+        w -= s
+
+    def remember(self, w: Array, g: Array, decay: float, m: Array, v: Array) -> tuple[Array, Array]:
+        """Decay, and bring both means up to date: (g with its decay, sqrt(v') + eps).
+
+        What is returned second is the one array that is made, and the caller's to write into."""
+        xp, (beta1, beta2) = array_module(w), self.betas
         if self.DECOUPLED and decay:
             w *= 1 - self.lr * decay
         elif decay:
@@ -55,9 +63,7 @@ class Adam(Optimizer):
         xp.sqrt(v, out=s)
         s *= 1 / math.sqrt(1 - beta2**self.steps)
         s += self.eps
-        xp.divide(m, s, out=s)
-        s *= self.lr / (1 - beta1**self.steps)
-        w -= s
+        return g, s
 
 
 class AdamW(Adam):

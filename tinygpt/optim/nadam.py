@@ -1,11 +1,9 @@
 """NAdam and NAdamW: Adam that looks one step ahead along its momentum, as Nesterov does."""
 
-import math
 from typing import Any
 
-from tinygpt.backend import Array, array_module
+from tinygpt.backend import Array
 from tinygpt.optim.adam import Adam
-from tinygpt.optim.optimizer import with_decay
 
 MOMENTUM_DECAY = 0.004  # psi, how fast the momentum warms up from beta1 / 2 to beta1
 
@@ -50,20 +48,10 @@ class NAdam(Adam):
         return product
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
-        xp, (m, v) = array_module(w), moments
-        beta1, beta2 = self.betas
-        if self.DECOUPLED and decay:
-            w *= 1 - self.lr * decay
-        elif decay:
-            g = with_decay(w, g, decay)
-        m += (1 - beta1) * (g - m)
-        v += (1 - beta2) * (g * g - v)
-        s = xp.sqrt(v)
-        s *= 1 / math.sqrt(1 - beta2**self.steps)
-        s += self.eps
+        g, s = self.remember(w, g, decay, *moments)  # the first three lines, as Adam's
         now, ahead, product = self.mu(self.steps), self.mu(self.steps + 1), self.product()
         ahead_share, now_share = ahead / (1 - product * ahead), (1 - now) / (1 - product)
-        w -= self.lr * (ahead_share * m + now_share * g) / s
+        w -= self.lr * (ahead_share * moments[0] + now_share * g) / s
 
 
 class NAdamW(NAdam):

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinygpt.text.tokenizer import Tokenizer
+from tinygpt.text.tokenizer import Tokenizer, split_special
 
 UNKNOWN = "<|unknown|>"
 END_OF_UNICODE = 0x110000
@@ -26,7 +26,7 @@ class CharTokenizer(Tokenizer):
         self.unknown_id = len(self.characters)
         tokens = [c.encode("utf-8") for c in (*self.characters, "\ufffd")]
         super().__init__(tokens, special_tokens)
-        self._id_of = np.full(END_OF_UNICODE, self.unknown_id)  # code point -> id
+        self._id_of = np.full(END_OF_UNICODE, self.unknown_id, np.int32)  # code point -> id
         self._id_of[[ord(c) for c in self.characters]] = range(len(self.characters))
 
     @classmethod
@@ -35,7 +35,7 @@ class CharTokenizer(Tokenizer):
     ) -> Self:
         """The characters of the text. ValueError for a vocab_size that is not what comes out."""
         special = set(special_tokens)
-        parts = Tokenizer([], special_tokens).split_special(text) if special else [text]
+        parts = split_special(text, special_tokens)
         characters = sorted(set().union(*(part for part in parts if part not in special)))
         tokenizer = cls(characters, special_tokens)
         if vocab_size not in (None, tokenizer.vocab_size):

@@ -44,7 +44,7 @@ def overlap(train: str, validation: str, length: int = 50, at_most: int = 200) -
 
     Pieces of `length` characters, evenly spread, at most so many. -> (found, tried)
     """
-    places = max(len(validation) // length, 0)
+    places = len(validation) // length
     tried = min(places, at_most)
     starts = [length * (i * places // tried) for i in range(tried)]
     return sum(validation[a : a + length] in train for a in starts), tried

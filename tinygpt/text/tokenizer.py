@@ -52,16 +52,12 @@ class Tokenizer:
         if not (allow_special and self.special_tokens):
             return np.asarray(self._ids(text, 0, allow_unknown), np.int64)
         ids, at = [], 0
-        for part in self.split_special(text):
+        for part in split_special(text, list(self.special_tokens)):
             special = part in self.special_tokens
             inside = [self.special_tokens[part]] if special else self._ids(part, at, allow_unknown)
             ids.append(np.asarray(inside, np.int64))
             at += len(part)
         return np.concatenate(ids)
-
-    def split_special(self, text: str) -> list[str]:
-        """ "a<|endoftext|>b" -> "a", "<|endoftext|>", "b"."""
-        return split_special(text, list(self.special_tokens))
 
     def _ids(self, text: str, at: int, allow_unknown: bool) -> Any:
         """The ids of a text without special tokens, which stands at this place in a larger one."""
@@ -131,7 +127,10 @@ class Tokenizer:
 
 
 def split_special(text: str, special_tokens: Sequence[str]) -> list[str]:
-    """The text in parts: special tokens, and what stands between them."""
+    """The text in parts, special tokens and what stands between them.
+
+    "a<|endoftext|>b" -> "a", "<|endoftext|>", "b"
+    """
     if not special_tokens:
         return [text]
     longest_first = sorted(special_tokens, key=len, reverse=True)

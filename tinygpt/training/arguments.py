@@ -98,9 +98,8 @@ class TrainingArguments:
     def __post_init__(self) -> None:
         for name in ("max_steps", "batch_size", "eval_steps", "logging_steps", "save_steps"):
             self._at_least(name, 1)
-        for name in ("micro_batch_size", "warmup_steps", "sample_steps", "patience"):
-            self._at_least(name, 0)
-        for name in ("seed", "workers"):
+        counts = ("micro_batch_size", "warmup_steps", "sample_steps", "patience", "seed", "workers")
+        for name in counts:
             self._at_least(name, 0)
         for name in ("learning_rate", "min_learning_rate", "weight_decay", "max_grad_norm"):
             value = getattr(self, name)
