@@ -105,6 +105,8 @@ def test_cross_entropy_is_its_formula(ignored):
 @pytest.mark.parametrize(
     ("q", "k", "causal"),
     [
+        ((1, 2, 130, 3), (1, 2, 130, 3), True),
+        ((1, 2, 65, 3), (1, 2, 70, 3), True),
         ((3, 5, 7, 11), (3, 5, 7, 11), True),
         ((1, 2, 3, 4), (1, 2, 7, 4), True),
         ((2, 1, 1, 3), (2, 1, 5, 3), True),
@@ -112,12 +114,17 @@ def test_cross_entropy_is_its_formula(ignored):
         ((2, 3, 4, 1), (2, 3, 2, 1), False),
     ],
 )
-def test_attention_is_its_formula(q, k, causal):
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("sloped", [False, True])
+def test_attention_is_its_formula(q, k, causal, padded, sloped):
     args = normal(*q), normal(*k), normal(*k)
+    settings = {"causal": causal}
+    if padded:
+        settings["key_padding"] = rng.random((k[0], k[2])) < 0.7
+    if sloped:
+        settings["slopes"] = nn.alibi_slopes(q[1])
     assert_same(
-        lambda *a: nn.attention(*a, causal=causal),
-        lambda *a: nn.attention_plain(*a, causal=causal),
-        *args,
+        lambda *a: nn.attention(*a, **settings), lambda *a: nn.attention_plain(*a, **settings), *args
     )
 
 
@@ -275,9 +282,10 @@ def test_embedding_module_gradients():
     table = Embedding(7, 3, rng=rng)
     check_gradient(lambda w: nn.embedding(w, np.array([1, 1, 6])), table.weight)
     position = LearnedPosition(5, 3, rng=rng)
-    assert position(4).shape == (4, 3)
-    position(4).sum().backward()
-    assert position.weight.grad.tolist() == [[1.0] * 3] * 4 + [[0.0] * 3]
+    zeros = Tensor(np.zeros((2, 3, 3), np.float32))
+    assert np.array_equal(position(zeros, 1).numpy()[1], position.weight.data[1:4])
+    position(zeros, 1).sum().backward()
+    assert position.weight.grad.tolist() == [[0.0] * 3] + [[2.0] * 3] * 3 + [[0.0] * 3]
 
 
 def test_linear_is_drawn_as_asked():

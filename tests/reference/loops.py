@@ -85,7 +85,9 @@ def tanh(x):
     return elementwise(math.tanh, x)
 
 
-def gelu(x):
+def gelu(x, *, approximate="tanh"):
+    if approximate == "none":
+        return elementwise(lambda v: v * (1 + math.erf(v / math.sqrt(2))) / 2, x)
     c = math.sqrt(2 / math.pi)
     return elementwise(lambda v: v * (1 + math.tanh(c * (v + 0.044715 * v * v * v))) / 2, x)
 
@@ -297,13 +299,15 @@ def layer_norm(x, weight, bias=None, *, eps=1e-5):
     return y
 
 
-def cross_entropy(logits, targets, *, ignore_index=-100):
+def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
     losses = []
     for at in indices(logits.shape[:-1]):
         target = targets[at].item()
         if target != ignore_index:
             row = [logits[(*at, j)].item() for j in range(logits.shape[-1])]
-            losses.append(math.log(math.fsum(math.exp(v - row[target]) for v in row)))
+            surprise = [math.log(math.fsum(math.exp(v - z) for v in row)) for z in row]
+            spread = math.fsum(surprise) / len(row)
+            losses.append((1 - label_smoothing) * surprise[target] + label_smoothing * spread)
     return np.asarray(math.fsum(losses) / len(losses))
 
 
@@ -347,19 +351,31 @@ def merge_heads(y):
     return merged
 
 
-def attention(q, k, v, *, causal=True, p=0.0, key=None):
+def rotary(x, *, start=0, base=10_000.0):
+    """Each pair as a complex number, multiplied by one of size 1."""
+    y, half = np.empty(x.shape), x.shape[-1] // 2
+    for *at, t, i in indices((*x.shape[:-1], half)):
+        angle = (start + t) / base ** (2 * i / x.shape[-1])
+        a, b = x[(*at, t, i)].item(), x[(*at, t, i + half)].item()
+        turned = complex(a, b) * complex(math.cos(angle), math.sin(angle))
+        y[(*at, t, i)], y[(*at, t, i + half)] = turned.real, turned.imag
+    return y
+
+
+def attention(q, k, v, *, causal=True, key_padding=None, slopes=None, p=0.0, key=None):
     B, H, T, D = q.shape
     S = k.shape[2]
     y = np.zeros(q.shape)
     for b, h, t in product(range(B), range(H), range(T)):
-        seen = S - T + t + 1 if causal else S  # keys 0 ... seen - 1
-        scores = [
-            math.fsum(q[b, h, t, d].item() * k[b, h, s, d].item() for d in range(D)) / math.sqrt(D)
-            for s in range(seen)
-        ]
-        total = math.fsum(math.exp(score - scores[0]) for score in scores)
-        for s, score in enumerate(scores):
-            w = math.exp(score - scores[0]) / total
+        here = S - T + t  # the position of this query
+        scores = {}
+        for s in range(here + 1 if causal else S):
+            if key_padding is None or key_padding[b, s]:
+                product_ = math.fsum(q[b, h, t, d].item() * k[b, h, s, d].item() for d in range(D))
+                slope = 0.0 if slopes is None else slopes[h]
+                scores[s] = product_ / math.sqrt(D) - slope * abs(here - s)
+        for s, score in scores.items():
+            w = 1 / math.fsum(math.exp(other - score) for other in scores.values())
             if p:
                 number = (((key.row + b) * H + h) * T + t) * S + s
                 w = w / (1 - p) if keep(number, key.number, p) else 0.0

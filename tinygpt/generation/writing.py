@@ -1,18 +1,60 @@
-"""Writing text with a model and its tokenizer."""
+"""Writing text with a model and its tokenizer.
+
+A token is some bytes, so what may be printed is decided here: a character when all its bytes are
+there, and what may be the beginning of a stop string when it is clear that it is not.
+"""
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 
-def stream_text(
-    model: Any, tokenizer: Any, prompt: str, max_new_tokens: int = 200, **settings: Any
-) -> Iterator[str]:
-    """The continuation of the prompt, piece by piece as it is written; settings as model.stream.
+END = "<|endoftext|>"  # the special token that ends a text, where the tokenizer has it
 
-    A character whose bytes are spread over tokens comes when it is whole. ValueError for an empty
-    prompt and for a vocabulary that is not the model's.
+
+class TextWriter:
+    """The tokens of one text come in, pieces of text that are final go out.
+
+    writer = TextWriter(tokenizer, stop=["\\n\\n"]); writer.write(id) -> "", "The", " cat", ...
+    `done` is True from where a stop string was found or close() was called.
     """
+
+    def __init__(self, tokenizer: Any, stop: Sequence[str] = ()):
+        self.tokenizer, self.stop, self.done = tokenizer, stop, False
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.held = ""  # text that may be the beginning of a stop string
+
+    def write(self, id: int) -> str:
+        """What may be printed now; nothing any more once it is done."""
+        return "" if self.done else self._pass(self.decoder.decode(self.tokenizer.token_bytes(id)))
+
+    def close(self) -> str:
+        """What was held back, at the end of the text. Half a character is U+FFFD."""
+        if self.done:
+            return ""
+        rest = self._pass(self.decoder.decode(b"", final=True))
+        self.done = True
+        return rest + self.held
+
+    def _pass(self, new: str) -> str:
+        text = self.held + new
+        found = [at for at in (text.find(s) for s in self.stop) if at >= 0]
+        if found:
+            self.done, self.held = True, ""
+            return text[: min(found)]
+        keep = max(
+            (n for s in self.stop for n in range(1, len(s)) if text.endswith(s[:n])), default=0
+        )
+        self.held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+
+def prepare(
+    model: Any, tokenizer: Any, prompt: str, stop: str | Collection[str], stop_ids: Collection[int]
+) -> tuple[list[int], list[str], list[int]]:
+    """The ids of the prompt, the stop strings, the stop ids. ValueError for an empty prompt or
+    stop string, and for a vocabulary that is not the model's."""
     if not prompt:
         raise ValueError(
             'the prompt is empty: give at least one character ("\\n" opens a paragraph)'
@@ -20,17 +62,44 @@ def stream_text(
     if tokenizer.vocab_size != model.config.vocab_size:
         have, need = tokenizer.vocab_size, model.config.vocab_size
         raise ValueError(f"the tokenizer has {have} tokens, the model {need}: they do not belong")
-    ids = model.stream(tokenizer.encode(prompt), max_new_tokens, **settings)
-    return _decoded(tokenizer, ids)
+    strings = [stop] if isinstance(stop, str) else list(stop)
+    if "" in strings:
+        raise ValueError("a stop string is empty: every text has that in it")
+    special = tokenizer.special_tokens
+    ids = [*stop_ids, *(special[s] for s in (END, *strings) if s in special)]
+    return tokenizer.encode(prompt), [s for s in strings if s not in special], ids
 
 
-def _decoded(tokenizer: Any, ids: Iterator[Any]) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    for row in ids:
-        piece = decoder.decode(tokenizer.token_bytes(int(row[0])))
+def stream_text(
+    model: Any,
+    tokenizer: Any,
+    prompt: str,
+    max_new_tokens: int = 200,
+    *,
+    stop: str | Collection[str] = (),
+    stop_ids: Collection[int] = (),
+    **settings: Any,
+) -> Iterator[str]:
+    """The continuation of the prompt, piece by piece as it is written; settings as model.stream.
+
+    It ends before the first of the stop strings, wherever in the tokens that stands, and before a
+    stop id; a stop string that is a special token means its id, and <|endoftext|> always ends it.
+    Errors as `prepare`.
+    """
+    ids, strings, stop_ids = prepare(model, tokenizer, prompt, stop, stop_ids)
+    tokens = model.stream(ids, max_new_tokens, stop_ids=stop_ids, **settings)
+    return _pieces(tokens, TextWriter(tokenizer, strings), set(stop_ids))
+
+
+def _pieces(tokens: Iterator[Any], writer: TextWriter, stop_ids: set[int]) -> Iterator[str]:
+    for row in tokens:
+        id = int(row[0])
+        piece = writer.close() if id in stop_ids else writer.write(id)
         if piece:
             yield piece
-    rest = decoder.decode(b"", final=True)
+        if writer.done:
+            return
+    rest = writer.close()
     if rest:
         yield rest
 
@@ -38,8 +107,45 @@ def _decoded(tokenizer: Any, ids: Iterator[Any]) -> Iterator[str]:
 def generate_text(
     model: Any, tokenizer: Any, prompt: str, max_new_tokens: int = 200, **settings: Any
 ) -> str:
-    """The prompt and its continuation.
+    """The prompt and its continuation; settings as generate_texts."""
+    return generate_texts(model, tokenizer, prompt, max_new_tokens, **settings)[0]
 
-    settings: temperature=1.0 (0: always the likeliest token), top_k=None, seed=None.
+
+def generate_texts(
+    model: Any,
+    tokenizer: Any,
+    prompt: str,
+    max_new_tokens: int = 200,
+    *,
+    num_samples: int = 1,
+    num_beams: int = 1,
+    stop: str | Collection[str] = (),
+    stop_ids: Collection[int] = (),
+    **settings: Any,
+) -> list[str]:
+    """Several texts that begin with the prompt, written side by side.
+
+    settings: those of model.stream, temperature=1.0, top_k=None, top_p=None, min_p=None,
+    repetition_penalty=1.0, seed=None, use_cache=True; stop strings and ids as in stream_text.
+    num_beams above 1: the one likeliest text that a beam search finds, without drawing.
     """
-    return prompt + "".join(stream_text(model, tokenizer, prompt, max_new_tokens, **settings))
+    if num_samples < 1:
+        raise ValueError(f"expected num_samples >= 1, got {num_samples}")
+    ids, strings, stop_ids = prepare(model, tokenizer, prompt, stop, stop_ids)
+    if num_beams != 1:
+        found = model.generate(
+            ids, max_new_tokens, num_beams=num_beams, stop_ids=stop_ids, **settings
+        )
+        columns: Iterator[Any] = iter(found[:, len(ids) :].T)
+        num_samples = 1
+    else:
+        rows = np.repeat([ids], num_samples, axis=0)
+        columns = model.stream(rows, max_new_tokens, stop_ids=stop_ids, **settings)
+    writers = [TextWriter(tokenizer, strings) for _ in range(num_samples)]
+    texts = [prompt] * num_samples
+    for column in columns:
+        for i, (writer, id) in enumerate(zip(writers, column, strict=True)):
+            texts[i] += writer.close() if int(id) in stop_ids else writer.write(int(id))
+        if all(writer.done for writer in writers):
+            break
+    return [text + writer.close() for text, writer in zip(texts, writers, strict=True)]

@@ -7,7 +7,7 @@ of the parts are GPT-2's own.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,17 +16,19 @@ import numpy as np
 
 from tinygpt.autograd.engine import Tensor, no_grad
 from tinygpt.backend import Array, default_device, is_host, like, random_stream, to_cpu
+from tinygpt.generation.beam import beam_search
+from tinygpt.generation.cache import KVCache
 from tinygpt.generation.sampler import check_settings, next_ids
 from tinygpt.models import pretrained
+from tinygpt.models.describe import describe
+from tinygpt.models.trace import trace
 from tinygpt.nn.block import Block
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.dropout import Dropout
 from tinygpt.nn.embedding import Embedding, check_ids, unembed
 from tinygpt.nn.layernorm import LayerNorm
 from tinygpt.nn.module import Module
-from tinygpt.nn.position import LearnedPosition
-
-POSITIONS = ("learned", "none")
+from tinygpt.nn.position import POSITIONS, LearnedPosition, SinusoidalPosition
 
 
 @dataclass
@@ -41,7 +43,7 @@ class GPTConfig:
     dropout: float = 0.0  # share of activations dropped in training, 0 to below 1
     bias: bool = True  # biases in linear layers and layer norms
     tie_weights: bool = True  # the head is the table of the embedding
-    position: str = "learned"  # "learned": a vector is added for each position; "none": nothing is
+    position: str = "learned"  # learned, sinusoidal, rotary, alibi or none: see nn/position.py
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
@@ -63,6 +65,11 @@ class GPTConfig:
             raise ValueError(f"expected 0 <= dropout < 1, got {self.dropout!r}")
         if self.position not in POSITIONS:
             raise ValueError(f"expected position to be one of {POSITIONS}, got {self.position!r}")
+        if self.position == "rotary" and self.n_embd // self.n_head % 2:
+            raise ValueError(
+                f"rotary positions turn pairs of channels: n_embd / n_head must be even, "
+                f"got {self.n_embd} / {self.n_head}"
+            )
 
 
 class GPT(Module):
@@ -77,13 +84,17 @@ class GPT(Module):
         c = self.config = config
         rng = random_stream(seed, "weights")
         self.wte = Embedding(c.vocab_size, c.n_embd, rng=rng)
-        learned = c.position == "learned"
-        self.wpe = LearnedPosition(c.block_size, c.n_embd, rng=rng) if learned else None
+        self.wpe: LearnedPosition | SinusoidalPosition | None = None
+        if c.position == "learned":
+            self.wpe = LearnedPosition(c.block_size, c.n_embd, rng=rng)
+        elif c.position == "sinusoidal":
+            self.wpe = SinusoidalPosition()
         self.drop = Dropout(c.dropout)
         self.h = [
             Block(
                 c.n_embd,
                 c.n_head,
+                position=c.position,
                 dropout=c.dropout,
                 bias=c.bias,
                 residual_std=0.02 / math.sqrt(2 * c.n_layer),
@@ -96,28 +107,42 @@ class GPT(Module):
         self.pack(seed=seed)
         self.to(device or default_device())
 
-    def __call__(self, ids: Any) -> Tensor:
+    def __call__(self, ids: Any, cache: KVCache | None = None) -> Tensor:
         """The logits of what comes next, at every position.   ids (T,) or (B, T) -> (B, T, V)
 
-        ids: integers, an array, a list or a Tensor. ValueError for an id outside the vocabulary
-        and, with learned positions, for T above block_size.
+        ids: integers, an array, a list or a Tensor. cache: what the model knows of the positions
+        before these; these are added to it. ValueError for an id outside the vocabulary and, with
+        learned positions, beyond block_size.
         """
+        return self.logits(self.hidden(ids, cache))
+
+    def hidden(self, ids: Any, cache: KVCache | None = None) -> Tensor:
+        """What the last norm gives to the head.   ids (B, T) -> (B, T, C)"""
+        x = self.embed(ids, 0 if cache is None else len(cache))
+        for i, block in enumerate(self.h):
+            x = block(x, None if cache is None else cache.layers[i])
+        x = self.ln_f(x)
+        return x
+
+    def embed(self, ids: Any, start: int = 0) -> Tensor:
+        """What enters the first block, for ids at positions start, start + 1, ...
+        ids (B, T) -> (B, T, C)"""
         ids = self._on_device(self._checked(ids, "id"))
-        T, longest = ids.shape[1], self.config.block_size
-        if self.wpe is not None and longest < T:
+        end, longest = start + ids.shape[1], self.config.block_size
+        if self.config.position == "learned" and longest < end:
             raise ValueError(
-                f"{T} ids, but this model sees at most block_size={longest}: "
+                f"{end} ids, but this model sees at most block_size={longest}: "
                 f"pass ids[:, -{longest}:]"
             )
-        x = self.wte(ids)  # (B, T, C)
+        x = self.wte(ids)
         if self.wpe is not None:
-            x = x + self.wpe(T)
-        x = self.drop(x)
-        for block in self.h:
-            x = block(x)
-        x = self.ln_f(x)
+            x = self.wpe(x, start)
+        return self.drop(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The head: how well x fits each token.   (..., C) -> (..., V)"""
         head = self.wte if self.lm_head is None else self.lm_head
-        return unembed(x, head.weight)  # (B, T, C) -> (B, T, V)
+        return unembed(x, head.weight)
 
     def loss(self, ids: Any, targets: Any) -> Tensor:
         """The mean cross-entropy in nats per token, a scalar.
@@ -156,49 +181,134 @@ class GPT(Module):
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        repetition_penalty: float = 1.0,
+        stop_ids: Collection[int] = (),
         seed: int | None = None,
+        use_cache: bool = True,
     ) -> Iterator[np.ndarray]:
         """Yield the next token of every row, one step after the other.   ids (B, T) -> (B,) each
 
-        temperature 0 takes the likeliest token; top_k None or 0 keeps all; the same seed draws the
-        same tokens. A token is what model(ids[:, -block_size:]) says, always in eval mode.
+        temperature 0 takes the likeliest token; what the filters do: generation/sampler.py. A row
+        that drew one of the stop_ids goes on repeating it, and the end is where all rows have. The
+        same seed draws the same tokens. Always in eval mode.
+
+        A token is what model(ids[:, -block_size:]) says, with the KV cache or without. As long as
+        the text fits into block_size the cache saves reading it again for every token; after that
+        each token moves all the others one position on, so every one costs a whole reading.
         """
-        check_settings(temperature, top_k)
-        if max_new_tokens < 0:
-            raise ValueError(f"expected max_new_tokens >= 0, got {max_new_tokens}")
+        settings = {
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "min_p": min_p,
+            "repetition_penalty": repetition_penalty,
+        }
+        check_settings(**settings)
+        start, stop_ids = self._before_writing(ids, max_new_tokens, stop_ids)
         rng = np.random.default_rng() if seed is None else random_stream(seed, "sampling")
-        start = to_cpu(self._checked(ids, "id")).astype(np.int64)
-        return self._stream(start, max_new_tokens, rng, temperature=temperature, top_k=top_k)
+        cache = KVCache(self.config.n_layer) if use_cache else None
+        return self._stream(start, max_new_tokens, rng, stop_ids, cache, settings)
+
+    def _before_writing(self, ids: Any, n: int, stop_ids: Collection[int]) -> tuple[Any, set[int]]:
+        if n < 0:
+            raise ValueError(f"expected max_new_tokens >= 0, got {n}")
+        for i in stop_ids:
+            if not 0 <= i < self.config.vocab_size:
+                raise ValueError(
+                    f"stop id {i} is outside the vocabulary of {self.config.vocab_size}"
+                )
+        return to_cpu(self._checked(ids, "id")).astype(np.int64), {int(i) for i in stop_ids}
 
     def _stream(
-        self, ids: np.ndarray, n: int, rng: np.random.Generator, **settings: Any
+        self,
+        ids: np.ndarray,
+        n: int,
+        rng: np.random.Generator,
+        stop_ids: set[int],
+        cache: KVCache | None,
+        settings: dict[str, Any],
     ) -> Iterator[np.ndarray]:
+        stopped = np.zeros(len(ids), bool)
         for _ in range(n):
-            new = next_ids(self._last_logits(ids), rng, **settings)
+            new = next_ids(self._next_logits(ids, cache), rng, ids=ids, **settings)
+            new = np.where(stopped, ids[:, -1], new)
+            stopped |= np.isin(new, list(stop_ids))
             ids = np.concatenate([ids, new[:, None]], axis=1)
             yield new  # outside of no_grad: whoever waits here is not switched off
+            if stopped.all():
+                return
 
-    def _last_logits(self, ids: np.ndarray) -> np.ndarray:
-        """The logits after the last id of each row.   (B, T) -> (B, V)"""
+    def _next_logits(self, ids: np.ndarray, cache: KVCache | None) -> np.ndarray:
+        """The logits after the last id of each row, read with what the cache has of them.
+        (B, T) -> (B, V)"""
+        seen = ids[:, -self.config.block_size :]
+        if cache is not None and seen.shape == ids.shape:
+            seen = ids[:, len(cache) :]
+        else:
+            cache = None
         training = self.training
         if training:
             self.eval()
         try:
             with no_grad():
-                logits = self(ids[:, -self.config.block_size :])
+                logits = self.logits(self.hidden(seen, cache)[:, -1])
         finally:
             if training:
                 self.train()
-        return to_cpu(logits.data[:, -1])
+        return to_cpu(logits.data)
 
-    def generate(self, ids: Any, max_new_tokens: int, **settings: Any) -> np.ndarray:
-        """The ids and what comes next, prompt included.   (B, T) -> (B, T + max_new_tokens)
+    def generate(
+        self, ids: Any, max_new_tokens: int, *, num_beams: int = 1, **settings: Any
+    ) -> np.ndarray:
+        """The ids and what comes next, prompt included.   (B, T) -> (B, at most T + max_new_tokens)
 
-        settings as those of stream: temperature=1.0, top_k=None, seed=None.
+        settings as those of stream. num_beams above 1: the likeliest text that a beam search finds
+        (generation/beam.py), with stop_ids and use_cache alone; a shorter row repeats its stop id.
         """
-        new = list(self.stream(ids, max_new_tokens, **settings))
-        columns = [column[:, None] for column in new]
-        return np.concatenate([to_cpu(self._checked(ids, "id")), *columns], axis=1)
+        if num_beams == 1:
+            new = list(self.stream(ids, max_new_tokens, **settings))
+            columns = [column[:, None] for column in new]
+            return np.concatenate([to_cpu(self._checked(ids, "id")), *columns], axis=1)
+        return self._beams(ids, max_new_tokens, num_beams, **settings)
+
+    def _beams(
+        self,
+        ids: Any,
+        n: int,
+        num_beams: int,
+        *,
+        stop_ids: Collection[int] = (),
+        use_cache: bool = True,
+        **settings: Any,
+    ) -> np.ndarray:
+        if num_beams < 1 or settings:
+            raise ValueError(
+                f"beam search draws nothing, so it takes num_beams >= 1, stop_ids and use_cache "
+                f"alone; got num_beams={num_beams} and {', '.join(settings) or 'no more'}"
+            )
+        start, stop_ids = self._before_writing(ids, n, stop_ids)
+        rows = []
+        for row in start:
+            cache = KVCache(self.config.n_layer) if use_cache else None
+
+            def step(beams: np.ndarray, from_rows: np.ndarray, cache=cache) -> np.ndarray:
+                if cache is not None:
+                    cache.reorder(from_rows)
+                return self._next_logits(beams, cache)
+
+            rows.append(beam_search(step, row, n, num_beams=num_beams, stop_ids=stop_ids))
+        longest = max(map(len, rows))
+        return np.stack([np.pad(row, (0, longest - len(row)), mode="edge") for row in rows])
+
+    def describe(self) -> str:
+        """A table of the layers: shapes, parameters, multiply-adds for a text of block_size."""
+        return describe(self)
+
+    def trace(self, ids: Any) -> dict[str, np.ndarray]:
+        """Every intermediate of one forward, by name: see models/trace.py."""
+        return trace(self, ids)
 
     # ----------------------------------------------------------------------------- on disk
 

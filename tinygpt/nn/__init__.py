@@ -4,6 +4,7 @@ from tinygpt.nn.attention import (
     CausalSelfAttention,
     attention,
     attention_plain,
+    attention_weights,
     merge_heads,
     split_heads,
 )
@@ -11,12 +12,12 @@ from tinygpt.nn.block import Block
 from tinygpt.nn.cross_entropy import cross_entropy, cross_entropy_plain
 from tinygpt.nn.dropout import Dropout, dropout
 from tinygpt.nn.embedding import Embedding, embedding, unembed
-from tinygpt.nn.gelu import gelu, gelu_plain
+from tinygpt.nn.gelu import erf, gelu, gelu_plain
 from tinygpt.nn.layernorm import LayerNorm, layer_norm, layer_norm_plain
 from tinygpt.nn.linear import Linear, linear
 from tinygpt.nn.mlp import MLP
 from tinygpt.nn.module import Module
-from tinygpt.nn.position import LearnedPosition
+from tinygpt.nn.position import LearnedPosition, SinusoidalPosition, alibi_slopes, rotary
 from tinygpt.nn.softmax import softmax
 
 __all__ = [
@@ -29,18 +30,23 @@ __all__ = [
     "LearnedPosition",
     "Linear",
     "Module",
+    "SinusoidalPosition",
+    "alibi_slopes",
     "attention",
     "attention_plain",
+    "attention_weights",
     "cross_entropy",
     "cross_entropy_plain",
     "dropout",
     "embedding",
+    "erf",
     "gelu",
     "gelu_plain",
     "layer_norm",
     "layer_norm_plain",
     "linear",
     "merge_heads",
+    "rotary",
     "softmax",
     "split_heads",
     "unembed",

@@ -8,74 +8,110 @@ Vaswani et al. 2017, "Attention Is All You Need", section 3.2.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
 from tinygpt.autograd.engine import Tensor, op
-from tinygpt.backend import Array, array_module, batched_matmul, row_dot, row_sum
+from tinygpt.autograd.ops import matmul, where
+from tinygpt.backend import array_module, batched_matmul, is_host, like, row_dot, row_sum
 from tinygpt.nn.dropout import Dropout, draw_mask
 from tinygpt.nn.linear import Linear
 from tinygpt.nn.module import Module
+from tinygpt.nn.position import alibi_slopes, distances, rotary
 from tinygpt.nn.softmax import softmax
 
+TILE = 64  # queries that a CPU works on at a time
 
-def attention_plain(q, k, v, *, causal=True):
+
+def attention_plain(q, k, v, **settings):
     """The formula on Tensors, no dropout.   q (B, H, T, D), k, v (B, H, S, D) -> (B, H, T, D)"""
+    return attention_weights(q, k, **settings) @ v
+
+
+def attention_weights(q, k, *, causal=True, key_padding=None, slopes=None):
+    """Who looks at whom: what `attention` multiplies with v.   (B, H, T, D), (B, H, S, D)
+    -> (B, H, T, S), each row a probability distribution; 0 where a query may not look."""
     T, S, D = q.shape[2], k.shape[2], q.shape[3]
-    scores = q @ k.transpose(0, 1, 3, 2) / math.sqrt(D)  # (B, H, T, S)
-    if causal:  # query i stands at position S - T + i and sees the keys up to there
-        scores = scores + hide_future(q.data, T, S)
-    return softmax(scores) @ v
-
-
-def hide_future(x: Array, T: int, S: int) -> Array:
-    """(T, S): 0 where a query may look, -inf where a key lies after it. The queries are the last T
-    of the S positions. Of x only the kind of array and the dtype matter."""
-    xp = array_module(x)
-    return xp.triu(xp.full((T, S), -math.inf, dtype=x.dtype), S - T + 1)
+    scores = matmul(q, k.transpose(0, 1, 3, 2)) / math.sqrt(D)
+    back = distances(scores.data, T, S)
+    if slopes is not None:
+        slopes = array_module(back).asarray(slopes, dtype=back.dtype)
+        scores = scores - slopes[:, None, None] * abs(back)
+    visible = back >= 0 if causal else back == back
+    if key_padding is not None:
+        visible = visible & key_padding[:, None, None, :]
+    w = softmax(where(visible, scores, -1e30))  # not -inf: a row that sees nothing stays numbers
+    return where(visible, w, 0.0)
 
 
 @op
-def attention(q, k, v, /, *, causal=True, p=0.0, key=None):
+def attention(q, k, v, /, *, causal=True, key_padding=None, slopes=None, p=0.0, key=None):
     """y = softmax(q k^T / sqrt(D)) v.   q (B, H, T, D), k, v (B, H, S, D) -> (B, H, T, D)
 
-    The queries are the last T of the S positions, and a causal one sees the keys up to its own
-    (hidden scores are -inf, so their weight is exactly 0). p, key: dropout of the weights. The
-    result lies in memory so that merge_heads is a view. ValueError where a causal T > S.
+    The queries are the last T of the S positions, and a causal one sees the keys up to its own:
+    later scores are -inf, so their weight is exactly 0, or never computed. key_padding (B, S): True
+    where there is a key; a query that sees none gives zeros. slopes (H,): what a score loses per
+    position of distance (ALiBi). p, key: dropout of the weights. The result lies in memory so that
+    merge_heads is a view. ValueError where a causal T > S.
     """
     xp = array_module(q)
     (B, H, T, D), S = q.shape, k.shape[2]
     if causal and T > S:
         raise ValueError(f"{T} queries cannot be the last of {S} positions")
     q = q * (1 / math.sqrt(D))  # here it costs T D products, on the scores T S
-    w = batched_matmul(q, k.swapaxes(-1, -2))  # the scores, then in place the weights (B, H, T, S)
-    if causal and T > 1:
-        w += hide_future(w, T, S)
-    w -= w.max(axis=-1, keepdims=True)
-    xp.exp(w, out=w)
-    w /= row_sum(w)
-    mask = draw_mask(w, p, key) if p else None
-
-    def dropped(a):
-        if mask is None:
-            return a
-        a = a * mask
-        a *= 1 / (1 - p)
-        return a
+    if key_padding is not None:
+        key_padding = like(key_padding, q)
+    mask = draw_mask(q, (B, H, T, S), p, key) if p else None
 
     def empty(n):  # (B, H, n, D), and (B, n, H, D) in memory
         return xp.empty((B, n, H, D), q.dtype).transpose(0, 2, 1, 3)
 
-    y = batched_matmul(dropped(w), v, out=empty(T))
+    def dropped(a, rows):
+        if mask is None:
+            return a
+        a = a * mask[:, :, rows, : a.shape[-1]]
+        a *= 1 / (1 - p)
+        return a
+
+    # a tile: some queries, and the keys up to the last of them. What lies after is never computed
+    height = TILE if causal and is_host(q) else T
+    tiles, y = [], empty(T)
+    for start in range(0, T, height):
+        n = min(height, T - start)
+        rows, keys = slice(start, start + n), slice(0, S - T + start + n if causal else S)
+        w = batched_matmul(q[:, :, rows], k[:, :, keys].swapaxes(-1, -2))  # scores, then weights
+        seen = w.shape[-1]
+        if slopes is not None:
+            slope = xp.asarray(slopes, dtype=w.dtype)[:, None, None]
+            w -= slope * abs(distances(w, n if causal else T, seen))
+        if causal and n > 1:  # the future of the first queries: the corner over the diagonal
+            w[..., -n:] += xp.triu(xp.full((n, n), -math.inf, dtype=w.dtype), 1)
+        if key_padding is not None:
+            w += xp.where(key_padding[:, None, None, keys], 0.0, -math.inf).astype(w.dtype)
+        largest = w.max(axis=-1, keepdims=True)
+        w -= largest if key_padding is None else xp.maximum(largest, -1e30)  # -inf - -inf is nan
+        xp.exp(w, out=w)
+        total = row_sum(w)
+        w /= total if key_padding is None else xp.maximum(total, 1e-30)
+        batched_matmul(dropped(w, rows), v[:, :, keys], out=y[:, :, rows])
+        tiles.append((rows, keys, w))
 
     def backward(dy):  # s: scores;  ds_ij = w_ij (dw_ij - sum_k dw_ik w_ik)
-        dv = batched_matmul(dropped(w).swapaxes(-1, -2), dy, out=empty(S))
-        ds = dropped(batched_matmul(dy, v.swapaxes(-1, -2)))  # dw
-        ds -= row_dot(ds, w)
-        ds *= w
-        dq = batched_matmul(ds, k, out=empty(T))
+        dq, dk, dv = empty(T), empty(S), empty(S)
+        last = True
+        for rows, keys, w in reversed(tiles):  # the last one sees all keys
+            ds = dropped(batched_matmul(dy[:, :, rows], v[:, :, keys].swapaxes(-1, -2)), rows)  # dw
+            ds -= row_dot(ds, w)
+            ds *= w
+            batched_matmul(ds, k[:, :, keys], out=dq[:, :, rows])
+            for dx, a, b in ((dk, ds, q), (dv, dropped(w, rows), dy)):  # q is scaled already
+                if last:
+                    batched_matmul(a.swapaxes(-1, -2), b[:, :, rows], out=dx)
+                else:
+                    dx[:, :, keys] += batched_matmul(a.swapaxes(-1, -2), b[:, :, rows])
+            last = False
         dq *= 1 / math.sqrt(D)
-        dk = batched_matmul(ds.swapaxes(-1, -2), q, out=empty(S))  # q is scaled already
         return dq, dk, dv
 
     return y, backward
@@ -118,7 +154,8 @@ def merge_heads(y, /):
 class CausalSelfAttention(Module):
     """Project to queries, keys and values, attend in every head, project back.
 
-    c_attn (C, 3C), c_proj (C, C): GPT-2's names. Dropout stands on the attention weights.
+    c_attn (C, 3C), c_proj (C, C): GPT-2's names. Dropout stands on the attention weights. position
+    "rotary" or "alibi": where the tokens stand is told here; any other: it was told before.
     """
 
     def __init__(
@@ -126,6 +163,7 @@ class CausalSelfAttention(Module):
         n_embd: int,
         n_head: int,
         *,
+        position: str = "none",
         dropout: float = 0.0,
         bias: bool = True,
         residual_std: float = 0.02,
@@ -133,12 +171,24 @@ class CausalSelfAttention(Module):
     ):
         if n_embd % n_head:
             raise ValueError(f"n_embd={n_embd} is not divisible by n_head={n_head}")
-        self.n_head = n_head
+        self.n_head, self.position = n_head, position
+        self.slopes = alibi_slopes(n_head) if position == "alibi" else None
         self.c_attn = Linear(n_embd, 3 * n_embd, bias=bias, rng=rng)
         self.c_proj = Linear(n_embd, n_embd, bias=bias, std=residual_std, rng=rng)
         self.attn_dropout = Dropout(dropout)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        q, k, v = split_heads(self.c_attn(x), n_head=self.n_head)
-        y = attention(q, k, v, **self.attn_dropout.settings())
+    def __call__(self, x: Tensor, cache: Any = None) -> Tensor:
+        """(B, T, C) -> (B, T, C). cache: what is kept of the positions before these (one layer of
+        a KVCache), to which these are added."""
+        q, k, v = self.heads(x, 0 if cache is None else len(cache))
+        if cache is not None:
+            k, v = cache.extend(k, v)
+        y = attention(q, k, v, slopes=self.slopes, **self.attn_dropout.settings())
         return self.c_proj(merge_heads(y))
+
+    def heads(self, x: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of positions start, start + 1, ...   each (B, H, T, D)"""
+        q, k, v = split_heads(self.c_attn(x), n_head=self.n_head)
+        if self.position == "rotary":
+            q, k = rotary(q, start=start), rotary(k, start=start)
+        return q, k, v

@@ -1,5 +1,7 @@
 """Block: attention lets the positions talk, the MLP lets each think; both add to the stream."""
 
+from typing import Any
+
 import numpy as np
 
 from tinygpt.autograd.engine import Tensor
@@ -22,6 +24,7 @@ class Block(Module):
         n_embd: int,
         n_head: int,
         *,
+        position: str = "none",
         dropout: float = 0.0,
         bias: bool = True,
         residual_std: float = 0.02,
@@ -29,12 +32,14 @@ class Block(Module):
     ):
         settings = {"bias": bias, "residual_std": residual_std, "rng": rng}
         self.ln_1 = LayerNorm(n_embd, bias=bias)
-        self.attn = CausalSelfAttention(n_embd, n_head, dropout=dropout, **settings)
+        self.attn = CausalSelfAttention(
+            n_embd, n_head, position=position, dropout=dropout, **settings
+        )
         self.attn_residual_dropout = Dropout(dropout)
         self.ln_2 = LayerNorm(n_embd, bias=bias)
         self.mlp = MLP(n_embd, **settings)
         self.mlp_residual_dropout = Dropout(dropout)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        x = x + self.attn_residual_dropout(self.attn(self.ln_1(x)))
+    def __call__(self, x: Tensor, cache: Any = None) -> Tensor:
+        x = x + self.attn_residual_dropout(self.attn(self.ln_1(x), cache))
         return x + self.mlp_residual_dropout(self.mlp(self.ln_2(x)))

@@ -8,14 +8,20 @@ from tinygpt.nn.embedding import check_ids
 
 
 @op
-def cross_entropy(logits, targets, /, *, ignore_index=-100):
+def cross_entropy(logits, targets, /, *, ignore_index=-100, label_smoothing=0.0):
     """mean over i of  -log softmax(z_i)[t_i].   logits z (..., V), targets t (...) -> scalar
 
     cross_entropy((12, 64, 65), (12, 64)) -> (). Targets equal to ignore_index count nowhere, not
     in the mean either; if all are ignored the loss is 0 (PyTorch: nan). The log is never taken of
     a probability that may be 0: log softmax(z)_t = z_t - max z - log sum exp(z - max z).
-    ValueError for a target outside 0 ... V - 1 and for a shape that does not fit.
+    label_smoothing e: a share e of the target is spread over all V, so that no logit has to grow
+    for ever (Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7).
+    ValueError for a target outside 0 ... V - 1, for a shape that does not fit and unless
+    0 <= e < 1.
     """
+    e = label_smoothing
+    if not 0 <= e < 1:
+        raise ValueError(f"expected 0 <= label_smoothing < 1, got {e}")
     xp, V = array_module(logits), logits.shape[-1]
     targets = np.asarray(targets) if is_host(targets) else targets
     if targets.shape != logits.shape[:-1]:
@@ -33,16 +39,20 @@ def cross_entropy(logits, targets, /, *, ignore_index=-100):
 
     z = logits.reshape(-1, V)
     p = z - z.max(axis=-1, keepdims=True)
-    z_t = p[rows, t]
+    aim = p[rows, t]  # the logit that is wanted large
+    if e:
+        aim = (1 - e) * aim + e / V * row_sum(p)[:, 0]
     xp.exp(p, out=p)
     total = row_sum(p)
-    loss = xp.where(kept, (xp.log(total[:, 0]) - z_t) * weight, 0).sum()
+    loss = xp.where(kept, (xp.log(total[:, 0]) - aim) * weight, 0).sum()
 
-    def backward(dy):  # dz = (softmax(z) - one-hot(t)) weight dy; p is ours to overwrite
-        scale = weight * dy
+    def backward(dy):  # dz = (softmax(z) - target) weight dy, where the target is
+        scale = weight * dy  # (1 - e) one-hot(t) + e / V; p is ours to overwrite
         dz = p
         dz *= scale[:, None] / total
-        dz[rows, t] -= scale
+        dz[rows, t] -= (1 - e) * scale
+        if e:
+            dz -= (e / V * scale)[:, None]
         if not (is_host(kept) and kept.all()):
             dz = xp.where(kept[:, None], dz, 0)  # 0 nan would be nan
         return dz.reshape(shape), None
@@ -50,10 +60,11 @@ def cross_entropy(logits, targets, /, *, ignore_index=-100):
     return loss, backward
 
 
-def cross_entropy_plain(logits, targets, *, ignore_index=-100):
+def cross_entropy_plain(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
     """The formula on Tensors. The largest logit is a constant here: it cancels."""
     z, t = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)
     z, t = z[t != ignore_index], t[t != ignore_index]
     z = z - z.data.max(axis=-1, keepdims=True)
     log_p = z - z.exp().sum(axis=-1, keepdims=True).log()
-    return -log_p[array_module(t).arange(len(t)), t].mean()
+    hit = -log_p[array_module(t).arange(len(t)), t].mean()
+    return hit * (1 - label_smoothing) - log_p.mean() * label_smoothing

@@ -4,6 +4,7 @@ No stream of random numbers is consumed, so the same elements are dropped on a C
 the forward and in the backward, and however a batch is split over micro-batches and workers.
 """
 
+import math
 from typing import Any, NamedTuple
 
 from tinygpt.autograd.engine import Tensor, op
@@ -47,19 +48,20 @@ def keep(index: Array, key: Key, p: float) -> Array:
     return h >= int(p * 2**32)
 
 
-def draw_mask(x: Array, p: float, key: Key | None) -> Array:
-    """Which elements of x stay, as booleans of its shape; the first axis is the batch.
+def draw_mask(x: Array, shape: tuple[int, ...], p: float, key: Key | None) -> Array:
+    """Which elements stay, as booleans of this shape, where x lies; the first axis is the batch.
 
     Element i of row b has the number (key.row + b) (elements in a row) + i, whatever part of the
-    batch x is. ValueError without a key.
+    batch this is. ValueError without a key.
     """
     if not 0 <= p < 1:
         raise ValueError(f"expected 0 <= p < 1, got p={p}")
     if key is None:
         raise ValueError(f"p={p} needs a key that says which mask: Dropout.settings() makes one")
-    first = key.row * (x.size // len(x)) % 2**32
-    index = array_module(x).arange(x.size, dtype="uint32") + first
-    return keep(index.reshape(x.shape), key, p)
+    size = math.prod(shape)
+    first = key.row * (size // shape[0]) % 2**32
+    index = array_module(x).arange(size, dtype="uint32") + first
+    return keep(index.reshape(shape), key, p)
 
 
 @op
@@ -71,7 +73,7 @@ def dropout(x, /, *, p=0.0, key=None):
     """
     if p == 0:
         return x, lambda dy: dy
-    mask, scale = draw_mask(x, p, key), 1 / (1 - p)
+    mask, scale = draw_mask(x, x.shape, p, key), 1 / (1 - p)
 
     def masked(a):
         y = a * mask

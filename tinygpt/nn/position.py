@@ -1,11 +1,25 @@
-"""Where a token stands: attention alone cannot tell, it treats its keys as a set."""
+"""Where a token stands: attention alone cannot tell, it treats its keys as a set.
+
+    learned      a trained vector for each position is added to the embedding     (GPT-2)
+    sinusoidal   a fixed one: sines and cosines, from fast to slow                (Transformer)
+    rotary       queries and keys turn by an angle that grows with the position   (Llama)
+    alibi        a score loses  slope * distance                                  (BLOOM)
+    none         nothing: each token still sees a different past, which tells a deep model the order
+
+Learned positions end with the table. The others have a value for every position; whether the model
+can use one that it never saw in training is another question.
+"""
+
+import math
 
 import numpy as np
 
-from tinygpt.autograd.engine import Tensor
-from tinygpt.backend import array_module
+from tinygpt.autograd.engine import Tensor, op
+from tinygpt.backend import Array, array_module
 from tinygpt.nn.embedding import embedding
 from tinygpt.nn.module import Module, normal
+
+POSITIONS = ("learned", "sinusoidal", "rotary", "alibi", "none")
 
 
 class LearnedPosition(Module):
@@ -18,6 +32,72 @@ class LearnedPosition(Module):
     def __init__(self, block_size: int, n_embd: int, *, rng: np.random.Generator):
         self.weight = normal(rng, (block_size, n_embd), 0.02)
 
-    def __call__(self, n: int) -> Tensor:
-        """The vectors of positions 0 ... n - 1.   -> (n, C)"""
-        return embedding(self.weight, array_module(self.weight.data).arange(n))
+    def __call__(self, x: Tensor, start: int = 0) -> Tensor:
+        """x and the vectors of positions start ... start + T - 1.   (..., T, C) -> (..., T, C)"""
+        places = array_module(x.data).arange(start, start + x.shape[-2])
+        return x + embedding(self.weight, places)
+
+
+class SinusoidalPosition(Module):
+    """A fixed vector for each position: channel pair i turns once in 2 pi 10000^(2i/C) positions.
+
+        v[t, 2i] = s sin(t / 10000^(2i/C)),   v[t, 2i + 1] = s cos(t / 10000^(2i/C)),   s = 0.02
+
+    Vaswani et al. 2017, section 3.5. There the embeddings are scaled up to meet sines of size 1;
+    here they keep GPT-2's size 0.02, and the sines come down to it.
+    """
+
+    def __call__(self, x: Tensor, start: int = 0) -> Tensor:
+        """x and the vectors of positions start ... start + T - 1.   (..., T, C) -> (..., T, C)"""
+        xp, (T, C) = array_module(x.data), x.shape[-2:]
+        channel = xp.arange(C)
+        angle = xp.arange(start, start + T)[:, None] * 10_000.0 ** (-(channel // 2) * 2 / C)
+        vectors = 0.02 * xp.sin(angle + channel % 2 * (math.pi / 2))  # cos is sin, a quarter on
+        return x + vectors.astype(x.dtype)
+
+
+@op
+def rotary(x, /, *, start=0, base=10_000.0):
+    """Turn each pair of channels by an angle that grows with the position.   x (..., T, D), D even
+
+    Pair i is the channels i and i + D/2; at position m = start + t its angle is  m base^(-2i/D):
+
+        y_i = x_i cos - x_{i+D/2} sin,    y_{i+D/2} = x_{i+D/2} cos + x_i sin
+
+    A turned query times a turned key is q^T R(n - m) k: only the distance is left. Su et al. 2021,
+    "RoFormer", section 3.2; there a pair is two neighbours, here as in Llama. ValueError for odd D.
+    """
+    xp, (T, D), half = array_module(x), x.shape[-2:], x.shape[-1] // 2
+    if D % 2:
+        raise ValueError(f"rotary turns pairs of channels: D must be even, got {D}")
+    angle = xp.arange(start, start + T)[:, None] * base ** (xp.arange(half) * (-2 / D))
+    cos, sin = xp.cos(angle).astype(x.dtype), xp.sin(angle).astype(x.dtype)  # (T, D/2)
+
+    def turned(x, sin):
+        y = xp.empty(x.shape, x.dtype)
+        a, b = x[..., :half], x[..., half:]
+        y[..., :half] = a * cos - b * sin
+        y[..., half:] = b * cos + a * sin
+        return y
+
+    return turned(x, sin), lambda dy: turned(dy, -sin)  # a turn is undone by turning back
+
+
+def alibi_slopes(n_head: int) -> tuple[float, ...]:
+    """How much of its score a key loses per position of distance, in each head.   H numbers
+
+    2^(-8h/H) for h = 1 ... H where H is a power of 2: the first head sees near, the last one far.
+    Else those of the next smaller power of 2, then every second one of the next larger. Press et al.
+    2022, "Train Short, Test Long", section 3.
+    """
+    n = 2 ** int(math.log2(n_head))
+    slopes = [2 ** (-8 * h / n) for h in range(1, n + 1)]
+    slopes += [2 ** (-8 * h / (2 * n)) for h in range(1, 2 * n, 2)]
+    return tuple(slopes[:n_head])
+
+
+def distances(x: Array, T: int, S: int) -> Array:
+    """How far back key j lies from query i, where the queries are the last T of the S positions:
+    S - T + i - j, below 0 for the future.   (T, S), of x's dtype"""
+    xp = array_module(x)
+    return (xp.arange(S - T, S)[:, None] - xp.arange(S)).astype(x.dtype)

@@ -55,6 +55,8 @@ PAIRS = [  # shapes that broadcast
     ((1,), (1, 1)),
 ]
 
+PADDING = np.array([[True] * 5, [False, False, True, True, False]])  # two queries see no key
+
 CASES: dict[str, list[Case]] = {
     "add": [_case(_normal(*a), _normal(*b)) for a, b in PAIRS] + [_case(_normal(3), 2)],
     "sub": [_case(_normal(*a), _normal(*b)) for a, b in PAIRS] + [_case(2.5, _normal(3))],
@@ -159,7 +161,10 @@ CASES: dict[str, list[Case]] = {
         _case(_normal(3, 7), _normal(7)),
         _case(_normal(5) + 3.0, _normal(5), _normal(5), eps=0.1),
     ],
-    "gelu": [_case(2 * _normal(5, 7)), _case(np.array([0.0, 6.0, -6.0]))],
+    "gelu": [
+        *[_case(2 * _normal(5, 7), approximate=form) for form in ("tanh", "none")],
+        *[_case(np.array([0.0, 6.0, -6.0]), approximate=form) for form in ("tanh", "none")],
+    ],
     "dropout": [
         _case(_normal(5, 7), p=0.3, key=Key(12345)),
         _case(_normal(3, 2, 5), p=0.5, key=Key(7, row=4)),
@@ -170,6 +175,7 @@ CASES: dict[str, list[Case]] = {
         _case(_normal(5, 3), np.array([2, -100, 0, 2, -100])),
         _case(_normal(4), np.array(1)),
         _case(_normal(2, 3), np.array([0, 7]), ignore_index=7),
+        _case(_normal(5, 3), np.array([2, -100, 0, 2, -100]), label_smoothing=0.2),
     ],
     "attention": [
         _case(_normal(3, 2, 7, 5), _normal(3, 2, 7, 5), _normal(3, 2, 7, 5)),
@@ -177,7 +183,14 @@ CASES: dict[str, list[Case]] = {
         _case(_normal(2, 1, 1, 3), _normal(2, 1, 5, 3), _normal(2, 1, 5, 3)),
         _case(_normal(1, 3, 4, 1), _normal(1, 3, 2, 1), _normal(1, 3, 2, 1), causal=False),
         _case(*(_normal(2, 3, 5, 2) for _ in range(3)), p=0.4, key=Key(99, row=1)),
+        _case(*(_normal(2, 3, 5, 2) for _ in range(3)), key_padding=PADDING),
+        _case(*(_normal(2, 3, 5, 2) for _ in range(3)), key_padding=PADDING, causal=False),
+        _case(*(_normal(1, 3, 5, 2) for _ in range(3)), slopes=(0.7, 0.3, 0.0)),
+        _case(*(_normal(1, 2, n, 3) for n in (3, 5, 5)), slopes=(0.7, 0.3), causal=False),
+        _case(*(_normal(1, 1, n, 2) for n in (67, 131, 131))),  # more than one tile
+        _case(*(_normal(1, 2, 67, 2) for _ in range(3)), slopes=(0.1, 0.0), p=0.4, key=Key(5)),
     ],
+    "rotary": [_case(_normal(2, 3, 5, 6)), _case(_normal(3, 2), start=7, base=100.0)],
     "split_heads": [_case(_normal(2, 3, 30), n_head=5), _case(_normal(1, 1, 3), n_head=1)],
     "merge_heads": [_case(_normal(2, 5, 3, 7)), _case(_normal(1, 1, 1, 1))],
 }
