@@ -34,14 +34,16 @@ from tinygpt import (
     check_gradient,
     clip_grad_norm,
     nn,
+    no_grad,
     one_page,
 )
 from tinygpt.autograd import adjoint_check
 from tinygpt.autograd.operators import shipped
 from tinygpt.backend import random_stream
-from tinygpt.generation import next_ids, probabilities
+from tinygpt.generation import KVCache, next_ids, penalised, probabilities
 from tinygpt.nn import Module
 from tinygpt.nn.dropout import Key
+from tinygpt.nn.position import POSITIONS
 from tinygpt.optim import learning_rate
 from tinygpt.testing.bugs import BUGS, plant
 from tinygpt.testing.cases import CASES, check_op
@@ -307,6 +309,9 @@ def writing():
     p = np.array([0.5, 0.2, 0.2, 0.1])
     close(probabilities(np.log(p)[None], temperature=0.5)[0], p**2 / (p**2).sum())
     assert np.flatnonzero(probabilities(np.log(p)[None], top_k=2)[0]).tolist() == [0, 1]
+    assert np.flatnonzero(probabilities(np.log(p)[None], top_p=0.6)[0]).tolist() == [0, 1]
+    z = penalised(np.array([[-2.0, 2.0, 0.0, -1.0]]), np.array([[0, 1]]), 1.5)
+    close(z[0], [-3, 4 / 3, 0, -1])
     drawn = next_ids(np.repeat(np.log(p)[None], 4000, 0), np.random.default_rng(0))
     assert np.abs(np.bincount(drawn, minlength=4) / 4000 - p).max() < 0.03
     model = small()
@@ -314,6 +319,17 @@ def writing():
     for _ in range(20):  # well past the block
         ids.append(int(next_ids(model(ids[-7:]).numpy()[:, -1], rng)[0]))
     assert model.generate([[3, 1]], 20, seed=4)[0].tolist() == ids
+    free = model.generate([[3, 1], [2, 2]], 9, seed=4)
+    stop = int(free[0, 4])
+    stopped = model.generate([[3, 1], [2, 2]], 9, seed=4, stop_ids=(stop,))[0].tolist()
+    assert set(stopped[stopped.index(stop, 2) :]) == {stop}
+    for position in POSITIONS:
+        model, cache = small(position=position), KVCache(2)
+        a, b = (model.generate([[3, 1]], 12, seed=4, use_cache=use) for use in (True, False))
+        assert a.tolist() == b.tolist()
+        with no_grad():
+            parts = [model(x, cache).numpy() for x in (a[:, :3], a[:, 3:4], a[:, 4:7])]
+            close(np.concatenate(parts, axis=1), model(a[:, :7]).numpy())
 
 
 KINDS = {

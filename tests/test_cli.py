@@ -1,6 +1,7 @@
 """The command line: what it does, and every error that it promises."""
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -80,6 +81,87 @@ def test_train_then_generate(here, capfd):
     assert run(["generate", "the cat", "--temperature", "0", "--max-new-tokens", "20"]) == 0
     assert capfd.readouterr().out == greedy
     assert run(["generate", str(folder), "--max-new-tokens", "3"]) == 0  # without a prompt
+
+
+@pytest.fixture
+def trained(here, capfd):
+    assert run(["train", "cats.txt", *FAST]) == 0
+    capfd.readouterr()
+    return newest(here)
+
+
+def test_every_way_to_write(trained, capfd):
+    def written(*settings):
+        assert run(["generate", "the cat", "--max-new-tokens", "12", "--seed", "1", *settings]) == 0
+        return capfd.readouterr().out
+
+    plain = written()
+    assert written("--no-use-cache") == plain
+    for settings in (
+        ["--top-p", "0.5"], ["--min-p", "0.9"], ["--repetition-penalty", "3"], ["--top-k", "1"]
+    ):  # fmt: skip
+        assert written(*settings).startswith("the cat")
+        assert written(*settings) != plain
+    assert written("--num-beams", "3") == written("--num-beams", "3", "--no-use-cache")
+    several = written("--num-samples", "3")
+    assert [line for line in several.splitlines() if line.startswith("---")] == [
+        "--- 1 of 3", "--- 2 of 3", "--- 3 of 3"
+    ]  # fmt: skip
+    end = plain[len("the cat") + 3]
+    assert written("--stop", end, "--stop", "not there") == plain[: plain.index(end, 7)] + "\n"
+
+
+def test_stop_at_a_line_end(trained, capfd, monkeypatch):
+    from tinygpt import cli
+
+    monkeypatch.setattr(
+        cli.generate.__globals__["GPT"],
+        "stream",
+        lambda self, ids, n, **s: iter([[97], [10], [98]]),
+    )
+    assert run(["generate", "the", "--stop", "\\n"]) == 0
+    assert capfd.readouterr().out == "thea\n"
+
+
+def test_a_prompt_a_line(trained, capfd, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("the cat\n\u2603\nthe dog\n\nnever read\n"))
+    assert run(["generate", "--interactive", "--max-new-tokens", "3", "--tokenizer"]) == 2
+    capfd.readouterr()
+    assert run(["generate", "--interactive", "--max-new-tokens", "3"]) == 0
+    out = capfd.readouterr().out
+    assert "> the cat" in out and "> the dog" in out
+    assert "never" not in out
+
+
+def test_look(trained, capfd):
+    assert run(["look", str(trained), "the cat sat"]) == 0
+    out = capfd.readouterr().out
+    picture = (trained / "look.png").read_bytes()
+    assert picture.startswith(b"\x89PNG") and len(picture) > 20_000
+    assert "What to see: layer" in out
+    assert "h.0.attn.c_attn" in out
+
+
+def test_bench_samplers(trained, capfd):
+    assert run(["bench", "samplers", str(trained), "--length", "12"]) == 0
+    out = capfd.readouterr().out
+    rows = {line[:30].strip(): line[30:].split() for line in out.splitlines()[2:]}
+    assert len(rows["held-out text"]) == len(rows["beam search, 4 beams"]) == 4
+
+
+def test_bench_cache(here, capfd, monkeypatch):
+    monkeypatch.setattr("tinygpt.bench.cache.BLOCK_SIZE", 40)
+    assert run(["bench", "cache", "--rounds", "2", "--output", "c.png"]) == 0
+    assert "with cache" in capfd.readouterr().out
+    assert (here / "c.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_reader_that_goes_away_is_no_error(trained):
+    done = subprocess.run(
+        f"{sys.executable} -m tinygpt generate the --max-new-tokens 200 --seed 1 | head -c 1",
+        shell=True, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
 
 
 def test_a_run_repeats_bit_for_bit(here, capfd):
@@ -373,13 +455,31 @@ def test_corpora(here, capfd, monkeypatch):
         (["generate", "empty", "hello"], "empty holds no model"),
         (["generate", "model", "hello", "--temperature", "-1"], "temperature >= 0"),
         (["generate", "model", "hello", "--top-k", "-1"], "top_k >= 0"),
+        (["generate", "model", "hello", "--top-p", "0"], "0 < top_p <= 1 (1: off), got 0.0"),
+        (["generate", "model", "hello", "--min-p", "2"], "0 <= min_p <= 1 (0: off), got 2.0"),
+        (["generate", "model", "hello", "--repetition-penalty=0"], "repetition_penalty > 0"),
+        (["generate", "model", "hello", "--num-beams", "0"], "num_beams >= 1"),
+        (["generate", "model", "hello", "--num-samples", "0"], "num_samples >= 1"),
+        (["generate", "model", "x", "--num-beams=2", "--num-samples=2"], "finds one text"),
+        (["generate", "model", "hello", "--stop", ""], "a stop string is empty"),
+        (["generate", "model", "hello", "--interactive"], "leave out 'hello'"),
+        (["generate", "model", "x", "--greedy", "False"], "write --bias or --no-bias"),
+        (["train", "cats.txt", "--bias=False"], "write --bias or --no-bias"),
+        (["train", "cats.txt", "--position", "up"], "'rotary'"),
+        (["look", "nowhere", "hello"], "nowhere is no folder"),
+        (["look", "model", "x"], "a text of 2 to 8 tokens, got 1"),
+        (["look", "model", "123456789"], "a text of 2 to 8 tokens, got 9"),
+        (["look", "model", "hello", "--output", "no/x.png"], "no is no folder"),
+        (["bench", "samplers", "model"], "does not say what it was trained on"),
+        (["bench", "samplers", "--length", "0"], "length >= 1, got 0"),
+        (["bench", "cache", "--output", "no/x.png"], "no is no folder"),
         (["generate", "model", ""], "prompt is empty"),
         (["generate", "model", "hello", "world"], "quote the prompt"),
         (["gradcheck", "nonsense"], "no op nonsense: expected some of add, sub"),
         (["bench", "engine", "--rounds", "0"], "rounds >= 1, got 0"),
         (
             ["dance"],
-            "no command 'dance': expected train, generate, eval, corpora, gradcheck, bench",
+            "no command 'dance': expected train, generate, eval, look, corpora, gradcheck, bench",
         ),
     ],
 )
@@ -452,7 +552,7 @@ def test_debug_shows_where_an_error_came_from(here):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "generate", "eval", "corpora", "gradcheck", "bench", "info"]
+    "command", ["train", "generate", "eval", "look", "corpora", "gradcheck", "bench", "info"]
 )
 def test_help_explains_every_option(capfd, command):
     assert run([command, "--help"]) == 0

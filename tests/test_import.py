@@ -23,8 +23,9 @@ ARROWS = {
     "models": ["nn", "generation", "text"],
     "training": ["models", "text", "optim"],
     "testing": ["training"],
-    "bench": ["training"],
-    "cli": ["testing", "bench"],
+    "lesson": ["testing"],
+    "bench": ["lesson"],
+    "cli": ["bench"],
     "__main__": ["cli"],
     "one_page": [],
 }

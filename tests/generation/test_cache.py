@@ -43,7 +43,9 @@ def test_it_reads_each_token_once_until_the_block_is_full(monkeypatch):
     model, read = small(), []
     hidden = model.hidden
     monkeypatch.setattr(
-        model, "hidden", lambda ids, cache=None: (read.append(np.shape(ids)[1]), hidden(ids, cache))[1]
+        model,
+        "hidden",
+        lambda ids, cache=None: (read.append(np.shape(ids)[1]), hidden(ids, cache))[1],
     )
     model.generate([[3, 1]], 8, seed=0)
     assert read == [2, 1, 1, 1, 1, 6, 6, 6]

@@ -27,8 +27,6 @@ class Scripted:
 class Pieces:
     """A tokenizer whose tokens are these pieces of text."""
 
-    special_tokens: dict[str, int] = {}
-
     def __init__(self, *pieces):
         self.pieces = [p.encode("utf-8") if isinstance(p, str) else p for p in pieces]
 

@@ -124,7 +124,7 @@ def test_a_new_model_is_in_eval_mode():
         {},
         {"dropout": 0.2},
         {"tie_weights": False, "bias": False},
-        {"position": "none"},
+        *[{"position": p} for p in ("none", "sinusoidal", "rotary", "alibi")],
     ],
 )
 def test_gradients_end_to_end(settings):
@@ -370,9 +370,30 @@ def test_top_k_0_is_off():
     )
 
 
+def test_a_row_that_has_stopped_stays_stopped():
+    """S4: it repeats its stop id, and the end is where all rows have one."""
+    model = small()
+    free = model.generate([[1], [2]], 30, seed=2)
+    stop = int(free[0, 3])  # what the first row draws third
+    length = next(i for i in range(1, 31) if free[1, i] == stop) + 1
+    assert length > 6
+    out = model.generate([[1], [2]], 30, seed=2, stop_ids=(stop,))
+    first = free[0, 1:].tolist().index(stop) + 2
+    assert out[0].tolist() == free[0, :first].tolist() + [stop] * (out.shape[1] - first)
+    assert out.shape[1] == length
+    assert out[1].tolist() == free[1, :length].tolist()
+    six = model.generate([[1], [2]], 6, seed=2, stop_ids=(stop,))
+    assert six.tolist() == out[:, :7].tolist()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"top_p": 0.0}, "0 < top_p <= 1"),
+        ({"top_p": 1.1}, "0 < top_p <= 1"),
+        ({"min_p": -0.1}, "0 <= min_p <= 1"),
+        ({"repetition_penalty": 0.0}, "repetition_penalty > 0"),
+        ({"stop_ids": (11,)}, "stop id 11 is outside the vocabulary of 11"),
         ({"temperature": -1.0}, "temperature >= 0"),
         ({"temperature": float("nan")}, "temperature >= 0"),
         ({"temperature": float("inf")}, "temperature >= 0"),

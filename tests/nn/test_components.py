@@ -94,19 +94,89 @@ def test_gelu_values():
     )
 
 
+def test_erf_is_that_of_math():
+    """To the last digit or two, on all three of its pieces and where they meet."""
+    x = np.concatenate([np.linspace(-7, 7, 20_001), np.logspace(-20, 3, 200), [0.0, np.inf]])
+    expected = np.array([math.erf(v) for v in x])
+    np.testing.assert_allclose(nn.erf(x), expected, rtol=5e-16)
+    assert np.array_equal(nn.erf(-x), -nn.erf(x))
+    assert nn.erf(x.astype(np.float32)).dtype == np.float32
+    assert np.abs(nn.erf(x.astype(np.float32)) - expected).max() < 3e-7
+
+
+def test_exact_gelu_values():
+    x = np.linspace(-9, 9, 241)
+    exact = np.array([v * math.erfc(-v / math.sqrt(2)) / 2 for v in x])
+    np.testing.assert_allclose(nn.gelu(x, approximate="none").numpy(), exact, atol=2e-15)
+    assert nn.gelu(np.float32(1.0), approximate="none").dtype == np.float32
+    with pytest.raises(ValueError, match='"tanh" or "none", got \'erf\''):
+        nn.gelu(x, approximate="erf")
+
+
+def test_label_smoothing_with_ignored_targets():
+    """M1: the value and the gradient that PyTorch gives."""
+    L = np.array([[2.0, 0, -1], [0, 1, 3], [1, 1, 0], [-2, 0.5, 0]])
+    z = Tensor(L, requires_grad=True)
+    loss = nn.cross_entropy(z, np.array([0, -100, 2, 1]), label_smoothing=0.2)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.9852499599314815, rel=1e-15)
+    rows = [[-0.007624, 0.015843, -0.008219], [0] * 3, [0.118551, 0.118551, -0.237101]]
+    rows.append([-0.006019, -0.091489, 0.097507])
+    np.testing.assert_allclose(z.grad, rows, atol=1e-6)
+
+
+@pytest.mark.parametrize("e", [-0.1, 1.0])
+def test_label_smoothing_that_cannot_be(e):
+    with pytest.raises(ValueError, match="0 <= label_smoothing < 1"):
+        nn.cross_entropy(normal(2, 3), np.array([0, 1]), label_smoothing=e)
+
+
+def test_a_query_that_sees_no_key_gives_zeros():
+    q, k, v = (normal(2, 1, 3, 4) for _ in "qkv")
+    padding = np.array([[False, True, True], [False, False, False]])
+    with np.errstate(all="raise", under="ignore"):
+        y, *gradients = values_and_gradients(
+            lambda *a: nn.attention(*a, key_padding=padding), q, k, v
+        )
+    assert not y[0, 0, 0].any() and not y[1].any()
+    assert y[0, 0, 1].tolist() == v[0, 0, 1].tolist()  # it sees itself alone
+    assert all(np.isfinite(g).all() for g in gradients)
+
+
+def test_padded_keys_are_as_if_they_were_not_there():
+    q, k, v = (normal(1, 2, 5, 3) for _ in "qkv")
+    padding = np.array([[True, True, True, False, False]])
+    whole = nn.attention(q, k, v, key_padding=padding, causal=False).numpy()
+    cut = nn.attention(q, k[:, :, :3], v[:, :, :3], causal=False).numpy()
+    np.testing.assert_allclose(whole, cut, rtol=1e-12)
+
+
+def test_attention_weights_are_what_attention_mixes_with():
+    q, k, v = (normal(2, 3, 150, 4) for _ in "qkv")
+    w = nn.attention_weights(q, k).numpy()
+    np.testing.assert_allclose(w.sum(-1), 1, rtol=1e-12)
+    assert (w[..., *np.triu_indices(150, 1)] == 0).all()
+    np.testing.assert_allclose(w @ v, nn.attention(q, k, v).numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
 @pytest.mark.parametrize("ignored", [0, 5, 20])
-def test_cross_entropy_is_its_formula(ignored):
+def test_cross_entropy_is_its_formula(ignored, smoothing):
     targets = rng.integers(0, 11, 21)
     targets[:ignored] = -100
     args = normal(3, 7, 11), targets.reshape(3, 7)
-    assert_same(nn.cross_entropy, nn.cross_entropy_plain, *args)
+    assert_same(
+        lambda *a: nn.cross_entropy(*a, label_smoothing=smoothing),
+        lambda *a: nn.cross_entropy_plain(*a, label_smoothing=smoothing),
+        *args,
+    )
 
 
 @pytest.mark.parametrize(
     ("q", "k", "causal"),
     [
         ((1, 2, 130, 3), (1, 2, 130, 3), True),
-        ((1, 2, 65, 3), (1, 2, 70, 3), True),
+        ((1, 2, 135, 3), (1, 2, 140, 3), True),
         ((3, 5, 7, 11), (3, 5, 7, 11), True),
         ((1, 2, 3, 4), (1, 2, 7, 4), True),
         ((2, 1, 1, 3), (2, 1, 5, 3), True),
@@ -124,7 +194,9 @@ def test_attention_is_its_formula(q, k, causal, padded, sloped):
     if sloped:
         settings["slopes"] = nn.alibi_slopes(q[1])
     assert_same(
-        lambda *a: nn.attention(*a, **settings), lambda *a: nn.attention_plain(*a, **settings), *args
+        lambda *a: nn.attention(*a, **settings),
+        lambda *a: nn.attention_plain(*a, **settings),
+        *args,
     )
 
 

@@ -3,6 +3,7 @@
 Errors that a user can mend are one paragraph and exit code 2; --debug shows where they came from.
 """
 
+import os
 import sys
 
 from tinygpt.backend import DeviceError
@@ -12,6 +13,7 @@ from tinygpt.cli.evaluate import evaluate
 from tinygpt.cli.generate import generate
 from tinygpt.cli.gradcheck import gradcheck
 from tinygpt.cli.info import info
+from tinygpt.cli.look import look
 from tinygpt.cli.train import train
 from tinygpt.training.trainer import TrainingError
 
@@ -21,6 +23,7 @@ COMMANDS = {
     "train": train,
     "generate": generate,
     "eval": evaluate,
+    "look": look,
     "corpora": corpora,
     "gradcheck": gradcheck,
     "bench": bench,
@@ -33,6 +36,7 @@ USAGE = """usage: tinygpt COMMAND [options]
   tinygpt train --resume RUN          go on with a run that was stopped
   tinygpt generate [RUN] "prompt"     write with a trained model
   tinygpt eval RUN [CORPUS]           how well a trained model predicts a text
+  tinygpt look RUN "text"             a picture: who looks at whom in a trained model
   tinygpt corpora                     the texts that go by a name
   tinygpt gradcheck [OP ...]          check every gradient against finite differences
   tinygpt bench engine                what the tape costs, against NumPy and PyTorch
@@ -44,7 +48,7 @@ tinygpt COMMAND --help explains every option; --debug shows where an error came 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command line; the exit code. 0 is fine, 1 a gradient that is wrong, 2 an error that
-    the user can mend, 130 Ctrl-C."""
+    the user can mend, 130 Ctrl-C, 141 a closed pipe."""
     argv = sys.argv[1:] if argv is None else argv
     debug = "--debug" in argv
     argv = [a for a in argv if a != "--debug"]
@@ -62,6 +66,9 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except SystemExit as error:  # from --help (0) and from options that do not parse (2)
         return error.code if isinstance(error.code, int) else 2
+    except BrokenPipeError:  # who read the output has had enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except USER_ERRORS as error:
         if debug:
             raise

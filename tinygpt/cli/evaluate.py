@@ -9,9 +9,10 @@ from tyro.conf import Positional
 
 from tinygpt.cli import settings as s
 from tinygpt.models.gpt import GPT
-from tinygpt.text.corpora import DataArguments, load_corpus
+from tinygpt.text.corpora import Corpus, DataArguments, load_corpus
 from tinygpt.text.ids import corpus_ids
 from tinygpt.text.load import load_tokenizer
+from tinygpt.text.tokenizer import Tokenizer
 from tinygpt.training.evaluation import evaluate as evaluate_model
 from tinygpt.training.run_folder import RUN_FILE, read_run
 
@@ -20,8 +21,9 @@ from tinygpt.training.run_folder import RUN_FILE, read_run
 class EvalCommand:
     """Loss, perplexity, bits per byte and accuracy of a trained model on a text.
 
-    tinygpt eval RUN                on the held-out part of the text that it was trained on
-    tinygpt eval RUN my-text.txt    on another text
+    tinygpt eval RUN: on the held-out part of the text that it was trained on
+
+    tinygpt eval RUN my-text.txt: on another text
     """
 
     run: Positional[Path]  # the folder of a run, or any other with a model and a tokenizer
@@ -48,13 +50,7 @@ def evaluate(argv: list[str]) -> None:
     if command.corpus not in (None, data["corpus"]):
         data |= {"clean": command.clean, "encoding": command.encoding}
     name = command.corpus or data["corpus"]
-    corpus = load_corpus(
-        name,
-        validation_fraction=data["validation_fraction"],
-        clean=data["clean"],
-        encoding=data["encoding"],
-        special_tokens=tuple(data["special_tokens"]),
-    )
+    corpus = _corpus(name, data)
     own = record is not None and corpus.sha256 == record["text"].get("sha256")
     part = command.part or ("validation" if own and corpus.validation else "all")
     text = corpus.train + corpus.validation if part == "all" else getattr(corpus, part)
@@ -71,6 +67,27 @@ def evaluate(argv: list[str]) -> None:
     )
     if unknown:
         print(f"{unknown:,} characters are unknown to the tokenizer and count as 3 bytes each")
+
+
+def held_out_ids(folder: Path, tokenizer: Tokenizer) -> np.ndarray:
+    """The held-out part of the text that a run was trained on, as ids. ValueError where the folder
+    does not tell it."""
+    record = _record(folder)
+    if record is None:
+        raise ValueError(f"{folder} does not say what it was trained on: it is no run")
+    data = {f.name: record["data"].get(f.name, f.default) for f in fields(DataArguments)}
+    corpus = _corpus(data["corpus"], data)
+    return corpus_ids(tokenizer, corpus.validation or corpus.train)
+
+
+def _corpus(name: str, data: dict[str, Any]) -> Corpus:
+    return load_corpus(
+        name,
+        validation_fraction=data["validation_fraction"],
+        clean=data["clean"],
+        encoding=data["encoding"],
+        special_tokens=tuple(data["special_tokens"]),
+    )
 
 
 def _record(folder: Path) -> dict[str, Any] | None:

@@ -1,13 +1,15 @@
 """tinygpt generate: write text with a trained model."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
+from tinygpt.backend import keep_freed_memory
 from tinygpt.cli.settings import parse
-from tinygpt.generation.writing import stream_text
+from tinygpt.generation.writing import generate_texts, stream_text
 from tinygpt.models.gpt import GPT
 from tinygpt.text.load import load_tokenizer
 from tinygpt.training.run_folder import newest_run
@@ -17,8 +19,11 @@ from tinygpt.training.run_folder import newest_run
 class GenerateCommand:
     """Write text with a trained model, as it comes.
 
-    tinygpt generate "Python is"                the newest run in runs/
-    tinygpt generate RUN "Python is"            the run in that folder
+    tinygpt generate "Python is": with the newest run in runs/
+
+    tinygpt generate RUN "Python is": with the run in that folder
+
+    tinygpt generate --interactive: a prompt a line, until an empty one
     """
 
     run_and_prompt: Positional[
@@ -27,8 +32,16 @@ class GenerateCommand:
     max_new_tokens: int = 200  # how many tokens to write
     temperature: float = 0.8  # below 1 safer, above 1 wilder; 0 as --greedy
     top_k: int = 40  # choose among the k likeliest tokens; 0: among all
+    top_p: float = 1.0  # choose among the likeliest that together reach p; 1: among all
+    min_p: float = 0.0  # leave out what is less likely than p times the likeliest; 0: nothing
+    repetition_penalty: float = 1.0  # above 1: what is there already gets less likely
     greedy: bool = False  # always the likeliest token
+    num_beams: int = 1  # above 1: the likeliest text that a beam search finds, nothing is drawn
+    num_samples: int = 1  # how many texts
+    stop: UseAppendAction[tuple[str, ...]] = ()  # end before this text; may be given several times
     seed: int | None = None  # the same seed writes the same text
+    use_cache: bool = True  # keep keys and values of what was read; off: read all anew each token
+    interactive: bool = False  # ask for one prompt after the other
 
 
 def generate(argv: list[str]) -> None:
@@ -38,18 +51,60 @@ def generate(argv: list[str]) -> None:
         raise ValueError(f"expected a run and a prompt at most, got {words}: quote the prompt")
     names_run = len(words) == 2 or (len(words) == 1 and Path(words[0]).is_dir())
     folder = Path(words.pop(0)) if names_run else newest_run()
+    if command.interactive and words:
+        raise ValueError(f"--interactive asks for its prompts: leave out {words[0]!r}")
+    keep_freed_memory()
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
-    prompt = words[0] if words else tokenizer.opening()
-    pieces = stream_text(
+    if command.interactive:
+        print(f"{folder} writes on from each line; an empty line ends.")
+        while prompt := _asked():
+            try:
+                _write(command, model, tokenizer, prompt)
+            except ValueError as error:  # a character that the model does not know: ask again
+                print(f"tinygpt: {error}", file=sys.stderr)
+    else:
+        _write(command, model, tokenizer, words[0] if words else tokenizer.opening())
+
+
+def _asked() -> str:
+    print("> ", end="", flush=True)
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _write(command: GenerateCommand, model: Any, tokenizer: Any, prompt: str) -> None:
+    settings: dict[str, Any] = {
+        "stop": [s.replace("\\n", "\n") for s in command.stop],
+        "use_cache": command.use_cache,
+    }
+    drawn = {
+        "temperature": 0.0 if command.greedy else command.temperature,
+        "top_k": command.top_k,
+        "top_p": command.top_p,
+        "min_p": command.min_p,
+        "repetition_penalty": command.repetition_penalty,
+        "seed": command.seed,
+    }
+    if command.num_beams != 1:
+        print(f"a beam search over {command.max_new_tokens} tokens ...", file=sys.stderr)
+        settings["num_beams"] = command.num_beams
+    else:
+        settings |= drawn
+    if command.num_beams == command.num_samples == 1:
+        print(prompt, end="", flush=True)
+        for piece in stream_text(model, tokenizer, prompt, command.max_new_tokens, **settings):
+            print(piece, end="", flush=True)
+        print()
+        return
+    texts = generate_texts(
         model,
         tokenizer,
         prompt,
         command.max_new_tokens,
-        temperature=0.0 if command.greedy else command.temperature,
-        top_k=command.top_k,
-        seed=command.seed,
+        num_samples=command.num_samples,
+        progress=sys.stderr.isatty(),
+        **settings,
     )
-    print(prompt, end="", flush=True)
-    for piece in pieces:
-        print(piece, end="", flush=True)
-    print()
+    for i, text in enumerate(texts, 1):
+        if len(texts) > 1:
+            print(f"--- {i} of {len(texts)}")
+        print(text)

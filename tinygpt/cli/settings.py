@@ -4,6 +4,7 @@ The order is: the preset, then --config FILE, then the other options; the last o
 """
 
 import json
+import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -20,7 +21,12 @@ from tinygpt.training.arguments import PRESETS, TrainingArguments
 def parse(kind: Any, argv: list[str], name: str, default: Any = None) -> Any:
     """The command line as one of the commands' dataclasses. Unknown options exit with 2."""
     more = {} if default is None else {"default": default}
-    return tyro.cli(kind, args=argv, prog=f"tinygpt {name}", config=(OmitArgPrefixes,), **more)
+    try:
+        return tyro.cli(kind, args=argv, prog=f"tinygpt {name}", config=(OmitArgPrefixes,), **more)
+    except SystemExit:
+        if "True" in argv or "False" in argv or any(a.endswith(("=True", "=False")) for a in argv):
+            print("tinygpt: a switch takes no value: write --bias or --no-bias", file=sys.stderr)
+        raise
 
 
 def option(argv: list[str], name: str) -> str | None:

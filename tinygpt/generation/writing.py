@@ -121,29 +121,34 @@ def generate_texts(
     num_beams: int = 1,
     stop: str | Collection[str] = (),
     stop_ids: Collection[int] = (),
+    progress: bool = False,
     **settings: Any,
 ) -> list[str]:
     """Several texts that begin with the prompt, written side by side.
 
     settings: those of model.stream, temperature=1.0, top_k=None, top_p=None, min_p=None,
     repetition_penalty=1.0, seed=None, use_cache=True; stop strings and ids as in stream_text.
-    num_beams above 1: the one likeliest text that a beam search finds, without drawing.
+    num_beams above 1: the one likeliest text that a beam search finds, without drawing. progress:
+    show how far it is. ValueError for several samples of what is not drawn.
     """
+    from tqdm import tqdm
+
     if num_samples < 1:
         raise ValueError(f"expected num_samples >= 1, got {num_samples}")
     ids, strings, stop_ids = prepare(model, tokenizer, prompt, stop, stop_ids)
     if num_beams != 1:
+        if num_samples > 1:
+            raise ValueError("a beam search finds one text: leave num_samples at 1")
         found = model.generate(
             ids, max_new_tokens, num_beams=num_beams, stop_ids=stop_ids, **settings
         )
         columns: Iterator[Any] = iter(found[:, len(ids) :].T)
-        num_samples = 1
     else:
         rows = np.repeat([ids], num_samples, axis=0)
         columns = model.stream(rows, max_new_tokens, stop_ids=stop_ids, **settings)
     writers = [TextWriter(tokenizer, strings) for _ in range(num_samples)]
     texts = [prompt] * num_samples
-    for column in columns:
+    for column in tqdm(columns, "writing", max_new_tokens, leave=False, disable=not progress):
         for i, (writer, id) in enumerate(zip(writers, column, strict=True)):
             texts[i] += writer.close() if int(id) in stop_ids else writer.write(int(id))
         if all(writer.done for writer in writers):

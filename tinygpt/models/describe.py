@@ -14,30 +14,31 @@ def layers(model: Any) -> list[Row]:
     c = model.config
     V, T, H, C = c.vocab_size, c.block_size, c.n_head, c.n_embd
 
-    def row(name: str, module: Any, shape: str, multiply_adds: int = 0) -> Row:
-        return name, shape, module.num_parameters() if module is not None else 0, multiply_adds
+    def plain(name: str, module: Any) -> Row:
+        return name, f"({T}, {C})", module.num_parameters(), 0
 
-    rows = [row("wte", model.wte, f"({T}, {C})")]
-    if c.position in ("learned", "sinusoidal"):
-        rows.append(row("wpe", model.wpe, f"({T}, {C})"))
+    def linear(name: str, module: Any) -> Row:
+        n_in, n_out = module.weight.shape
+        return name, f"({T}, {n_out})", module.num_parameters(), T * n_in * n_out
+
+    rows = [plain("wte", model.wte)]
+    if model.wpe is not None:
+        rows.append(plain("wpe", model.wpe))
     for i, block in enumerate(model.h):
-        for name, layer, width in (
-            ("ln_1", block.ln_1, None),
-            ("attn.c_attn", block.attn.c_attn, 3 * C),
-            ("attn", None, None),
-            ("attn.c_proj", block.attn.c_proj, C),
-            ("ln_2", block.ln_2, None),
-            ("mlp.c_fc", block.mlp.c_fc, 4 * C),
-            ("mlp.c_proj", block.mlp.c_proj, C),
-        ):
-            if name == "attn":
-                rows.append(row(f"h.{i}.attn", None, f"({H}, {T}, {T})", C * T * (T + 1)))
-            else:
-                products = layer.weight.size * T if width else 0
-                rows.append(row(f"h.{i}.{name}", layer, f"({T}, {width or C})", products))
-    rows.append(row("ln_f", model.ln_f, f"({T}, {C})"))
-    head = "head (the table of wte)" if model.lm_head is None else "lm_head"
-    rows.append(row(head, model.lm_head, f"({T}, {V})", T * C * V))
+        rows += [
+            plain(f"h.{i}.ln_1", block.ln_1),
+            linear(f"h.{i}.attn.c_attn", block.attn.c_attn),
+            (f"h.{i}.attn", f"({H}, {T}, {T})", 0, C * T * (T + 1)),
+            linear(f"h.{i}.attn.c_proj", block.attn.c_proj),
+            plain(f"h.{i}.ln_2", block.ln_2),
+            linear(f"h.{i}.mlp.c_fc", block.mlp.c_fc),
+            linear(f"h.{i}.mlp.c_proj", block.mlp.c_proj),
+        ]
+    rows.append(plain("ln_f", model.ln_f))
+    if model.lm_head is None:
+        rows.append(("head (the table of wte)", f"({T}, {V})", 0, T * C * V))
+    else:
+        rows.append(("lm_head", f"({T}, {V})", model.lm_head.num_parameters(), T * C * V))
     return rows
 
 
@@ -47,9 +48,9 @@ def describe(model: Any) -> str:
     shown = [r for r in rows if not r[0].startswith("h.") or r[0].startswith("h.0.")]
     if n > 1:
         others = [r for r in rows if r[0].startswith("h.") and not r[0].startswith("h.0.")]
-        name = "h.1" if n == 2 else f"h.1 ... h.{n - 1}"
+        name = "h.1, as h.0" if n == 2 else f"h.1 ... h.{n - 1}, as h.0"
         sums = (sum(r[2] for r in others), sum(r[3] for r in others))
-        shown.insert(len(shown) - 2, (f"{name}, each as h.0", "", *sums))
+        shown.insert(len(shown) - 2, (name, "", *sums))
     shown.append(("together", "", sum(r[2] for r in rows), sum(r[3] for r in rows)))
     width = max(len(r[0]) for r in shown)
     lines = [f"{'layer':<{width}}  {'gives':<16} {'parameters':>13} {'multiply-adds':>16}"]

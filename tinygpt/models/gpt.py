@@ -283,10 +283,12 @@ class GPT(Module):
         use_cache: bool = True,
         **settings: Any,
     ) -> np.ndarray:
-        if num_beams < 1 or settings:
+        if num_beams < 1:
+            raise ValueError(f"expected num_beams >= 1 (1: no beam search), got {num_beams}")
+        if settings:
             raise ValueError(
-                f"beam search draws nothing, so it takes num_beams >= 1, stop_ids and use_cache "
-                f"alone; got num_beams={num_beams} and {', '.join(settings) or 'no more'}"
+                f"beam search draws nothing, so it takes stop_ids and use_cache alone; got "
+                f"{', '.join(settings)}"
             )
         start, stop_ids = self._before_writing(ids, n, stop_ids)
         rows = []

@@ -1,6 +1,6 @@
 """trace: every intermediate of one forward, by name, to look at.
 
-    embedding (B, T, C)              what enters the first block
+    embedding (B, T, C)              what enters the first block; embedding.logits: see below
     h.0.ln_1  (B, T, C)              and h.0.ln_2: what the branches read
     h.0.attn.q, .k, .v (B, H, T, D)  after a turn by rotary positions
     h.0.attn.scores (B, H, T, T)     q k^T / sqrt(D), before anything is hidden or taken off
@@ -39,6 +39,7 @@ def trace(model: Any, ids: Any) -> dict[str, np.ndarray]:
     try:
         with no_grad():
             x = note("embedding", model.embed(ids))
+            note("embedding.logits", model.logits(model.ln_f(x)))
             for i, block in enumerate(model.h):
                 name, attn = f"h.{i}", block.attn
                 q, k, v = attn.heads(note(f"{name}.ln_1", block.ln_1(x)))
@@ -47,7 +48,9 @@ def trace(model: Any, ids: Any) -> dict[str, np.ndarray]:
                 note(f"{name}.attn.scores", q @ k.transpose(0, 1, 3, 2) / math.sqrt(q.shape[-1]))
                 note(f"{name}.attn.weights", attention_weights(q, k, slopes=attn.slopes))
                 x = note(f"{name}.middle", x + note(f"{name}.attn", attn(block.ln_1(x))))
-                x = note(name, x + note(f"{name}.mlp", block.mlp(note(f"{name}.ln_2", block.ln_2(x)))))
+                x = note(
+                    name, x + note(f"{name}.mlp", block.mlp(note(f"{name}.ln_2", block.ln_2(x))))
+                )
                 note(f"{name}.logits", model.logits(model.ln_f(x)))
             note("logits", model.logits(note("ln_f", model.ln_f(x))))
     finally:

@@ -21,7 +21,7 @@ from tinygpt.nn.module import Module
 from tinygpt.nn.position import alibi_slopes, distances, rotary
 from tinygpt.nn.softmax import softmax
 
-TILE = 64  # queries that a CPU works on at a time
+TILE = 128  # queries that a CPU works on at a time
 
 
 def attention_plain(q, k, v, **settings):

@@ -46,8 +46,10 @@ def cross_entropy(logits, targets, /, *, ignore_index=-100, label_smoothing=0.0)
     total = row_sum(p)
     loss = xp.where(kept, (xp.log(total[:, 0]) - aim) * weight, 0).sum()
 
-    def backward(dy):  # dz = (softmax(z) - target) weight dy, where the target is
-        scale = weight * dy  # (1 - e) one-hot(t) + e / V; p is ours to overwrite
+    def backward(dy):
+        # dz = (softmax(z) - target) weight dy, the target being (1 - e) one-hot(t) + e / V;
+        # p is ours to overwrite
+        scale = weight * dy
         dz = p
         dz *= scale[:, None] / total
         dz[rows, t] -= (1 - e) * scale

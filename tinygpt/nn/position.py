@@ -87,8 +87,8 @@ def alibi_slopes(n_head: int) -> tuple[float, ...]:
     """How much of its score a key loses per position of distance, in each head.   H numbers
 
     2^(-8h/H) for h = 1 ... H where H is a power of 2: the first head sees near, the last one far.
-    Else those of the next smaller power of 2, then every second one of the next larger. Press et al.
-    2022, "Train Short, Test Long", section 3.
+    Else those of the next smaller power of 2, then every second one of the next larger.
+    Press et al. 2022, "Train Short, Test Long", section 3.
     """
     n = 2 ** int(math.log2(n_head))
     slopes = [2 ** (-8 * h / n) for h in range(1, n + 1)]
