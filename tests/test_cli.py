@@ -161,7 +161,7 @@ def test_a_reader_that_goes_away_is_no_error(trained):
         f"{sys.executable} -m tinygpt generate the --max-new-tokens 200 --seed 1 | head -c 1",
         shell=True, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.stderr == ""
+    assert "tinygpt:" not in done.stderr and "Broken pipe" not in done.stderr
 
 
 def test_a_run_repeats_bit_for_bit(here, capfd):
