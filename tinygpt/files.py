@@ -5,6 +5,7 @@ Imports nothing of the package.
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,12 @@ from typing import Any
 import numpy as np
 
 _FLOATS = {np.dtype("float16"): "F16", np.dtype("float32"): "F32", np.dtype("float64"): "F64"}
+BFLOAT16 = np.dtype([("bfloat16", "<u2")])  # NumPy has none: the bits, under a name of ours
+_DTYPES = {name: dtype for dtype, name in _FLOATS.items()} | {
+    "BF16": BFLOAT16, "BOOL": np.dtype("bool"), "U8": np.dtype("u1"), "I8": np.dtype("i1"),
+    "U16": np.dtype("u2"), "I16": np.dtype("i2"), "U32": np.dtype("u4"), "I32": np.dtype("i4"),
+    "U64": np.dtype("u8"), "I64": np.dtype("i8"),
+}  # fmt: skip
 
 
 @contextmanager
@@ -70,22 +77,32 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
             file.write(_bytes_of(array))
 
 
-def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of a safetensors file: ours, or anybody's.
+def map_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file as views of the file: nothing is read before it is used, and
+    what is read takes no memory of the process's own.
 
-    ValueError for a file that is shorter or longer than its own header says (both lengths are
-    named), that is none, or that does not have the SHA-256 that write_arrays put into it.
+    The library reads an array into memory, and cannot give bfloat16 to NumPy: here such an array
+    has the dtype BFLOAT16, which `copy_array` understands. ValueError for a file that is shorter or
+    longer than its own header says (both lengths are named), that is none, or that does not have
+    the SHA-256 that write_arrays put into it.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
-    _check_length(path)
+    entries, start = _header(path)
+    numbers = np.memmap(path, np.uint8, "r") if path.stat().st_size > start else b""
+    arrays, expected = {}, None
     try:
-        with safe_open(path, framework="np") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            expected = (file.metadata() or {}).get("sha256")
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{path} is cut short or altered: {error}") from error
+        for name, entry in entries.items():
+            if name == "__metadata__":
+                expected = entry.get("sha256")
+                continue
+            dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
+            first, last = entry["data_offsets"]
+            if last - first != dtype.itemsize * math.prod(shape) or not 0 <= first <= last:
+                raise ValueError(f"{name} of shape {shape} has {last - first} bytes")
+            flat = np.frombuffer(numbers, np.uint8, last - first, start + first)
+            arrays[name] = flat.view(dtype).reshape(shape)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{path} is cut short or altered: {error!r}") from error
     if expected is not None and _sha256(arrays) != expected:
         raise ValueError(
             f"{path} was altered: its arrays have the SHA-256 {_sha256(arrays)} and should have "
@@ -94,8 +111,26 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _check_length(path: Path) -> None:
-    """8 bytes with the length of the header, the header (JSON), and the numbers at its offsets."""
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """The same, copied into memory. ValueError as map_arrays."""
+    return {name: np.array(array) for name, array in map_arrays(path).items()}
+
+
+def copy_array(to: np.ndarray, source: np.ndarray) -> None:
+    """to[...] = source, also from bfloat16: that is the upper half of a float32.
+
+    No array of that size is made on the way. to: float32 where the source is bfloat16."""
+    if source.dtype == BFLOAT16:
+        bits = to.view(np.uint32)
+        bits[...] = source.view(np.uint16)
+        bits <<= 16
+    else:
+        to[...] = source
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """The header of a safetensors file, and where the numbers begin, after its length was checked:
+    8 bytes with the length of the header, the header (JSON), and the numbers at its offsets."""
     has = path.stat().st_size
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
@@ -104,13 +139,14 @@ def _check_length(path: Path) -> None:
             raise ValueError(f"{path} has {has:,} bytes and should have {should}: it was cut short")
         header = file.read(length)
     try:
-        tensors: dict[str, Any] = json.loads(header)
-        ends = [t["data_offsets"][1] for name, t in tensors.items() if name != "__metadata__"]
+        entries: dict[str, Any] = json.loads(header)
+        ends = [t["data_offsets"][1] for name, t in entries.items() if name != "__metadata__"]
         should = 8 + length + max(ends, default=0)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is no safetensors file, or was altered: {error!r}") from error
     if has != should:
         raise ValueError(f"{path} has {has:,} bytes and should have {should:,}")
+    return entries, 8 + length
 
 
 def _sha256(arrays: Mapping[str, np.ndarray]) -> str:

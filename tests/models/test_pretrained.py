@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tinygpt import GPT, GPTConfig
+from tinygpt.files import write_arrays
 from tinygpt.models import pretrained
 
 SMALL = {"vocab_size": 11, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 8}
@@ -62,8 +63,8 @@ def test_names_without_the_prefix_are_read_too(tmp_path):
 def test_arrays_in_another_memory_order_are_written_right(tmp_path):
     """W1: safetensors 0.8.0 writes a transposed array's memory as it lies."""
     a = np.arange(6, dtype=np.float32).reshape(2, 3)
-    pretrained.write_weights(tmp_path, {"t": a.T, "s": a[:, ::2]})
-    state = pretrained.read_weights(tmp_path)
+    write_arrays(tmp_path / "model.safetensors", {"t": a.T, "s": a[:, ::2]})
+    state = pretrained.map_weights(tmp_path)
     assert state["t"].tolist() == [[0, 3], [1, 4], [2, 5]]
     assert state["s"].tolist() == [[0, 2], [3, 5]]
 
@@ -84,9 +85,16 @@ def change_config(folder, **changes):
             lambda f: (f / "config.json").write_text("[]", encoding="utf-8"),
             "no model configuration",
         ),
-        (lambda f: change_config(f, model_type="llama"), "got 'llama'"),
+        (lambda f: change_config(f, model_type="bert"), "got 'bert'"),
+        (lambda f: change_config(f, model_type="llama"), "lacks max_position_embeddings"),
         (lambda f: change_config(f, n_head=None), "lacks n_head"),
-        (lambda f: change_config(f, layer_norm_epsilon=0.1), "layer_norm_epsilon = 0.1"),
+        (lambda f: change_config(f, layer_norm_epsilon=0), "norm_eps > 0, got 0"),
+        (
+            lambda f: change_config(f, scale_attn_by_inverse_layer_idx=True),
+            "scale_attn_by_inverse_layer_idx = True is not supported, only False",
+        ),
+        (lambda f: change_config(f, scale_attn_weights=False), "scale_attn_weights = False"),
+        (lambda f: change_config(f, add_cross_attention=True), "add_cross_attention = True"),
         (lambda f: change_config(f, activation_function="relu"), "activation_function = 'relu'"),
         (lambda f: change_config(f, attn_pdrop=0.3), "attn_pdrop"),
         (lambda f: change_config(f, n_layer=3), "missing: h.2.ln_1.weight"),

@@ -15,7 +15,10 @@ from tinygpt.nn import (
     LayerNorm,
     LearnedPosition,
     Linear,
+    RMSNorm,
+    SwiGLU,
 )
+from tinygpt.nn.lora import LoRALinear
 
 rng = np.random.default_rng(0)
 
@@ -75,6 +78,35 @@ def test_layer_norm_is_its_formula():
     assert_same(
         lambda *a: nn.layer_norm(*a, eps=0.3), lambda *a: nn.layer_norm_plain(*a, eps=0.3), *args
     )
+
+
+def test_rms_norm_is_its_formula():
+    args = normal(2, 3, 5) * 3 + 1, normal(5)
+    assert_same(nn.rms_norm, nn.rms_norm_plain, *args)
+    assert_same(
+        lambda *a: nn.rms_norm(*a, eps=0.3), lambda *a: nn.rms_norm_plain(*a, eps=0.3), *args
+    )
+
+
+def test_swiglu_is_its_formula():
+    assert_same(nn.swiglu, nn.swiglu_plain, normal(3, 5) * 3, normal(3, 5))
+    y = nn.swiglu(np.array([-1.0, 0.0, 1.0, -1e4, 1e4], np.float32), np.ones(5, np.float32)).numpy()
+    np.testing.assert_allclose(y, [-0.26894142, 0, 0.73105858, 0, 1e4], atol=1e-7)
+    with pytest.raises(ValueError, match=r"a gate of x's shape \(3,\), got \(2,\)"):
+        nn.swiglu(np.ones(2), np.ones(3))
+
+
+def test_groups_of_heads():
+    """H = 4, G = 2: heads 0 and 1 read group 0. Equal to four heads whose keys are written twice."""
+    qkv = normal(2, 5, 8 * 3)
+    q, k, v = nn.split_groups(qkv, n_head=4, n_kv_head=2)
+    assert (q.shape, k.shape) == ((2, 4, 5, 3), (2, 2, 5, 3))
+    assert np.array_equal(v.numpy()[1, 1, 2], qkv[1, 2, 21:24])
+    assert all(np.shares_memory(part.data, qkv) for part in (q, k, v))
+    shared = nn.share_heads(k, times=2).numpy()
+    assert all(np.array_equal(shared[:, h], k.numpy()[:, h // 2]) for h in range(4))
+    with pytest.raises(ValueError, match="n_head=6 is not divisible by n_kv_head=4"):
+        CausalSelfAttention(12, 6, n_kv_head=4, rng=rng)
 
 
 def test_gelu_is_its_formula():
@@ -325,6 +357,25 @@ def test_dropout_without_a_key():
 
 # ----------------------------------------------------------------------------------- modules
 
+
+def block(n_embd, n_head, *, dropout=0.0, bias=True, rng):
+    """A block as GPT-2 has it."""
+    return Block(
+        LayerNorm(n_embd, bias=bias),
+        CausalSelfAttention(n_embd, n_head, dropout=dropout, bias=bias, rng=rng),
+        LayerNorm(n_embd, bias=bias),
+        MLP(n_embd, bias=bias, rng=rng),
+        dropout=dropout,
+    )
+
+
+def adapted(layer, rng):
+    """With an adapter that already does something."""
+    layer = LoRALinear(layer, 3, 6.0, rng=rng)
+    layer.lora_B.data[...] = rng.standard_normal(layer.lora_B.shape)
+    return layer
+
+
 MODULES = [
     (lambda r: Linear(5, 7, rng=r), (2, 3, 5), (2, 3, 7)),
     (lambda r: Linear(5, 7, bias=False, rng=r), (5,), (7,)),
@@ -332,9 +383,17 @@ MODULES = [
     (lambda r: LayerNorm(5, bias=False), (3, 5), (3, 5)),
     (lambda r: MLP(6, rng=r), (2, 3, 6), (2, 3, 6)),
     (lambda r: CausalSelfAttention(6, 3, rng=r), (2, 5, 6), (2, 5, 6)),
-    (lambda r: Block(6, 2, rng=r), (2, 5, 6), (2, 5, 6)),
-    (lambda r: Block(6, 2, bias=False, dropout=0.3, rng=r).pack().train(), (2, 5, 6), (2, 5, 6)),
-]
+    (lambda r: CausalSelfAttention(12, 6, n_kv_head=2, rng=r), (2, 5, 12), (2, 5, 12)),
+    (lambda r: CausalSelfAttention(12, 6, n_kv_head=1, position="rotary", rng=r), (1, 5, 12),
+     (1, 5, 12)),
+    (lambda r: CausalSelfAttention(6, 3, position="alibi", rng=r), (2, 5, 6), (2, 5, 6)),
+    (lambda r: MLP(6, n_inner=7, approximate="none", rng=r), (2, 3, 6), (2, 3, 6)),
+    (lambda r: SwiGLU(6, n_inner=7, rng=r), (2, 3, 6), (2, 3, 6)),
+    (lambda r: RMSNorm(5), (2, 3, 5), (2, 3, 5)),
+    (lambda r: adapted(Linear(5, 7, rng=r), r), (2, 3, 5), (2, 3, 7)),
+    (lambda r: block(6, 2, rng=r), (2, 5, 6), (2, 5, 6)),
+    (lambda r: block(6, 2, bias=False, dropout=0.3, rng=r).pack().train(), (2, 5, 6), (2, 5, 6)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("make", "shape", "result"), MODULES)

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from tinygpt.nn import Block, Dropout, LayerNorm, Linear, Module
+from tests.nn.test_components import block as make_block
+from tinygpt.nn import Dropout, LayerNorm, Linear, Module
 
 rng = np.random.default_rng(0)
 
 
 def block(**settings):
-    return Block(8, 2, rng=np.random.default_rng(0), **settings)
+    return make_block(8, 2, rng=np.random.default_rng(0), **settings)
 
 
 def test_names():
@@ -42,7 +43,7 @@ def test_pack_numbers_the_places_of_dropout():
 
 
 def test_state_dict_round_trip():
-    a, b = block(), Block(8, 2, rng=np.random.default_rng(1))
+    a, b = block(), make_block(8, 2, rng=np.random.default_rng(1))
     b.pack()
     vector = b.vector()
     b.load_state_dict(a.state_dict())

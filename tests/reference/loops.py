@@ -351,11 +351,58 @@ def merge_heads(y):
     return merged
 
 
-def rotary(x, *, start=0, base=10_000.0):
+def stretched_speed(speed, factor=1.0, low=None, high=None, length=None):
+    """Llama 3.1's rule by cases, on the length of a whole turn."""
+    if low is None:
+        return speed / factor
+    turn = 2 * math.pi / speed
+    if turn < length / high:
+        return speed
+    if turn > length / low:
+        return speed / factor
+    smooth = (length / turn - low) / (high - low)
+    return (1 - smooth) * speed / factor + smooth * speed
+
+
+def rms_norm(x, weight, *, eps=1e-5):
+    y, C = np.empty(x.shape), x.shape[-1]
+    for at in indices(x.shape[:-1]):
+        square = math.fsum(x[(*at, c)].item() ** 2 for c in range(C)) / C
+        for c in range(C):
+            y[(*at, c)] = x[(*at, c)].item() / math.sqrt(square + eps) * weight[c].item()
+    return y
+
+
+def swiglu(gate, x):
+    return elementwise(lambda g, v: g / (1 + math.exp(-g)) * v, gate, x)
+
+
+def split_groups(qkv, *, n_head, n_kv_head):
+    B, T, width = qkv.shape
+    D = width // (n_head + 2 * n_kv_head)
+    parts, first = [], 0
+    for heads in (n_head, n_kv_head, n_kv_head):
+        part = np.empty((B, heads, T, D))
+        for b, h, t, d in indices(part.shape):
+            part[b, h, t, d] = qkv[b, t, (first + h) * D + d].item()
+        parts.append(part)
+        first += heads
+    return tuple(parts)
+
+
+def share_heads(x, *, times):
+    B, G, S, D = x.shape
+    y = np.empty((B, G * times, S, D))
+    for b, h, s, d in indices(y.shape):
+        y[b, h, s, d] = x[b, h // times, s, d].item()
+    return y
+
+
+def rotary(x, *, start=0, base=10_000.0, scaling=()):
     """Each pair as a complex number, multiplied by one of size 1."""
     y, half = np.empty(x.shape), x.shape[-1] // 2
     for *at, t, i in indices((*x.shape[:-1], half)):
-        angle = (start + t) / base ** (2 * i / x.shape[-1])
+        angle = (start + t) * stretched_speed(base ** (-2 * i / x.shape[-1]), *scaling)
         a, b = x[(*at, t, i)].item(), x[(*at, t, i + half)].item()
         turned = complex(a, b) * complex(math.cos(angle), math.sin(angle))
         y[(*at, t, i)], y[(*at, t, i + half)] = turned.real, turned.imag

@@ -33,7 +33,7 @@ from tinygpt.backend import ARRAYS, Array, array_module
 
 class _Thread(threading.local):
     grad_enabled = True  # may an op that is called here be recorded?
-    recording = True  # is the op that is running now?
+    wanted: Any = None  # of the op that is running: a node for each argument that wants a gradient
 
 
 _thread, _clock = _Thread(), itertools.count()
@@ -49,9 +49,11 @@ def no_grad() -> Iterator[None]:
         _thread.grad_enabled = before
 
 
-def recording() -> bool:
-    """Asked in an op, before it computes what only backward needs: will backward be called?"""
-    return _thread.recording
+def recording(argument: int | None = None) -> bool:
+    """Asked in an op, before it computes what only backward needs: will backward be called? With
+    the place of an argument: and does anybody want that one's gradient?"""
+    wanted = _thread.wanted
+    return wanted is None or bool(wanted if argument is None else wanted and wanted[argument])
 
 
 class Leaf:
@@ -136,14 +138,15 @@ class Op(Named):
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
         arrays, parents = unwrap(args)
-        before, _thread.recording = _thread.recording, _thread.grad_enabled and any(parents)
+        wanted = parents if _thread.grad_enabled and any(parents) else ()
+        before, _thread.wanted = _thread.wanted, wanted
         try:
             y, backward = self.result(self.function(*arrays, **settings))
             several = type(y) is tuple
             outputs = tuple(map(Tensor, y)) if several else (Tensor(y),)
             if "dtype" not in settings:
                 self.keep_dtype(parents, outputs)
-            if _thread.recording:
+            if wanted:
                 node = outputs[0].node = Node(self.name, backward, parents, outputs[0].data)
                 if several:  # each output has a node, which hands its part of dy to that of the op
                     node.grad = [None] * len(y)
@@ -155,7 +158,7 @@ class Op(Named):
             error.add_note(f"in {self.name}{describe(arrays)}")
             raise
         finally:
-            _thread.recording = before
+            _thread.wanted = before
 
 
 op = Op

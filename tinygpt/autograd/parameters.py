@@ -35,6 +35,22 @@ class Parameter(Tensor):
         return Parameter(self.data.copy())
 
 
+class Frozen(Tensor):
+    """A Tensor that belongs to a model and is not trained: an array of its own, outside the vector.
+    Copies of the model share it."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any):
+        super().__init__(data)
+
+    def rebind(self, data: Array) -> None:
+        self.data = data
+
+    def __deepcopy__(self, memo: dict) -> "Frozen":
+        return Frozen(self.data)
+
+
 class ParameterVector:
     """All parameters of a model in `data`, all gradients in `grad`: matrices first, vectors after.
 

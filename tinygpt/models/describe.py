@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tinygpt.nn.module import Module
+
 Row = tuple[str, str, int, int]  # layer, shape of what it gives, parameters, multiply-adds
 
 
@@ -31,9 +33,9 @@ def layers(model: Any) -> list[Row]:
             (f"h.{i}.attn", f"({H}, {T}, {T})", 0, C * T * (T + 1)),
             linear(f"h.{i}.attn.c_proj", block.attn.c_proj),
             plain(f"h.{i}.ln_2", block.ln_2),
-            linear(f"h.{i}.mlp.c_fc", block.mlp.c_fc),
-            linear(f"h.{i}.mlp.c_proj", block.mlp.c_proj),
-        ]
+            *(linear(f"h.{i}.mlp.{name}", layer) for name, layer in vars(block.mlp).items()
+              if isinstance(layer, Module)),
+        ]  # fmt: skip
     rows.append(plain("ln_f", model.ln_f))
     if model.lm_head is None:
         rows.append(("head (the table of wte)", f"({T}, {V})", 0, T * C * V))

@@ -8,7 +8,7 @@ of the parts are GPT-2's own.
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,69 +20,35 @@ from tinygpt.generation.beam import beam_search
 from tinygpt.generation.cache import KVCache
 from tinygpt.generation.sampler import check_settings, next_ids
 from tinygpt.models import pretrained
+from tinygpt.models.config import GPTConfig
 from tinygpt.models.describe import describe
 from tinygpt.models.trace import trace
+from tinygpt.nn.attention import CausalSelfAttention
 from tinygpt.nn.block import Block
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.dropout import Dropout
 from tinygpt.nn.embedding import Embedding, check_ids, unembed
 from tinygpt.nn.layernorm import LayerNorm
+from tinygpt.nn.lora import add_adapters, draw_adapters, merge_adapters
+from tinygpt.nn.mlp import MLP
 from tinygpt.nn.module import Module
-from tinygpt.nn.position import POSITIONS, LearnedPosition, SinusoidalPosition
-
-
-@dataclass
-class GPTConfig:
-    """The shape of a GPT. ValueError for a shape that cannot be."""
-
-    vocab_size: int = 1024  # tokens in the vocabulary (V)
-    block_size: int = 64  # the longest text that the model sees at once, in tokens (T)
-    n_layer: int = 4  # blocks, one after the other (N)
-    n_head: int = 4  # attention heads in each block (H); must divide n_embd
-    n_embd: int = 128  # width of the residual stream (C)
-    dropout: float = 0.0  # share of activations dropped in training, 0 to below 1
-    bias: bool = True  # biases in linear layers and layer norms
-    tie_weights: bool = True  # the head is the table of the embedding
-    position: str = "learned"  # learned, sinusoidal, rotary, alibi or none: see nn/position.py
-
-    def __post_init__(self) -> None:
-        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
-            value = getattr(self, name)
-            whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-            if not whole or value < 1:
-                raise ValueError(f"expected a whole number {name} >= 1, got {value!r}")
-            setattr(self, name, int(value))
-        for name in ("bias", "tie_weights"):
-            value = getattr(self, name)
-            if not isinstance(value, bool):
-                raise ValueError(f"expected {name} to be True or False, got {value!r}")
-        if self.n_embd % self.n_head:
-            raise ValueError(
-                f"n_embd={self.n_embd} is not divisible by n_head={self.n_head}: "
-                f"each head takes n_embd / n_head channels"
-            )
-        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
-            raise ValueError(f"expected 0 <= dropout < 1, got {self.dropout!r}")
-        if self.position not in POSITIONS:
-            raise ValueError(f"expected position to be one of {POSITIONS}, got {self.position!r}")
-        if self.position == "rotary" and self.n_embd // self.n_head % 2:
-            raise ValueError(
-                f"rotary positions turn pairs of channels: n_embd / n_head must be even, "
-                f"got {self.n_embd} / {self.n_head}"
-            )
+from tinygpt.nn.position import LearnedPosition, SinusoidalPosition
+from tinygpt.nn.rmsnorm import RMSNorm
+from tinygpt.nn.swiglu import SwiGLU
 
 
 class GPT(Module):
     """A GPT with freshly drawn weights, in eval mode.   GPT(GPTConfig(vocab_size=65), seed=0)
 
     Initialised as GPT-2: weights normal with standard deviation 0.02, those that end a residual
-    branch 0.02 / sqrt(2 N), biases 0. The same config and seed give the same weights. It is made on
-    the device; None: the one that TINYGPT_DEVICE names, else the CPU.
+    branch 0.02 / sqrt(2 N), biases 0. The same config and seed give the same weights; seed None:
+    they are zeros, about to be loaded. It is made on the device; None: the one that TINYGPT_DEVICE
+    names, else the CPU.
     """
 
-    def __init__(self, config: GPTConfig, *, seed: int = 0, device: str | None = None):
+    def __init__(self, config: GPTConfig, *, seed: int | None = 0, device: str | None = None):
         c = self.config = config
-        rng = random_stream(seed, "weights")
+        rng = None if seed is None else random_stream(seed, "weights")
         self.wte = Embedding(c.vocab_size, c.n_embd, rng=rng)
         self.wpe: LearnedPosition | SinusoidalPosition | None = None
         if c.position == "learned":
@@ -90,22 +56,40 @@ class GPT(Module):
         elif c.position == "sinusoidal":
             self.wpe = SinusoidalPosition()
         self.drop = Dropout(c.dropout)
-        self.h = [
-            Block(
-                c.n_embd,
-                c.n_head,
-                position=c.position,
-                dropout=c.dropout,
-                bias=c.bias,
-                residual_std=0.02 / math.sqrt(2 * c.n_layer),
-                rng=rng,
-            )
-            for _ in range(c.n_layer)
-        ]
-        self.ln_f = LayerNorm(c.n_embd, bias=c.bias)
+        self.h = [self._block(rng) for _ in range(c.n_layer)]
+        self.ln_f = self._norm()
         self.lm_head = None if c.tie_weights else Embedding(c.vocab_size, c.n_embd, rng=rng)
+        if c.lora_rank:
+            adapters = None if seed is None else random_stream(seed, "adapters")
+            add_adapters(self, c.lora_rank, c.lora_alpha, rng=adapters)
         self.pack(seed=seed)
         self.to(device or default_device())
+
+    def _norm(self) -> LayerNorm | RMSNorm:
+        c = self.config
+        if c.norm == "rms_norm":
+            return RMSNorm(c.n_embd, eps=c.norm_eps)
+        return LayerNorm(c.n_embd, bias=c.bias, eps=c.norm_eps)
+
+    def _block(self, rng: np.random.Generator | None) -> Block:
+        c = self.config
+        settings = {"bias": c.bias, "residual_std": 0.02 / math.sqrt(2 * c.n_layer), "rng": rng}
+        attn = CausalSelfAttention(
+            c.n_embd,
+            c.n_head,
+            n_kv_head=c.kv_heads,
+            position=c.position,
+            rope_base=c.rope_base,
+            rope_scaling=c.rope_scaling,
+            dropout=c.dropout,
+            **settings,
+        )
+        if c.mlp == "swiglu":
+            mlp = SwiGLU(c.n_embd, n_inner=c.mlp_width, **settings)
+        else:
+            form = "none" if c.mlp == "gelu_exact" else "tanh"
+            mlp = MLP(c.n_embd, n_inner=c.mlp_width, approximate=form, **settings)
+        return Block(self._norm(), attn, self._norm(), mlp, dropout=c.dropout)
 
     def __call__(self, ids: Any, cache: KVCache | None = None) -> Tensor:
         """The logits of what comes next, at every position.   ids (T,) or (B, T) -> (B, T, V)
@@ -315,24 +299,47 @@ class GPT(Module):
     # ----------------------------------------------------------------------------- on disk
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """config.json and model.safetensors, with Hugging Face's GPT-2 names and layout."""
+        """config.json and model.safetensors, in Hugging Face's layout of GPT-2 or of Llama."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        pretrained.write_config(folder, asdict(self.config))
-        pretrained.write_weights(folder, self.state_dict())
+        pretrained.save(self, folder, asdict(self.config))
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> Self:
-        """The model in a folder: a run, or what save_pretrained wrote. It is in eval mode.
+    def from_pretrained(
+        cls, where: str | Path, *, seed: int = 0, device: str | None = None, **changes: Any
+    ) -> Self:
+        """The model in a folder (a run, or anything in Hugging Face's layout of GPT-2 or Llama), or
+        the published one of that name. It is in eval mode.
 
-        ValueError names what is missing, cut short or does not fit.
+        changes: fields of GPTConfig that are to be other than in the folder: dropout; a shorter
+        block_size, which cuts learned positions; lora_rank and lora_alpha, for adapters that are
+        drawn by the seed. ValueError names what is missing, cut short or does not fit.
         """
+        folder = pretrained.find(where)
+        fields, layout = pretrained.read_config(folder)
+        try:
+            config = GPTConfig(**(fields | changes))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{folder / pretrained.CONFIG_FILE}: {error}") from error
+        if changes.get("block_size", 0) > fields["block_size"] and config.position == "learned":
+            raise ValueError(f"{folder} has learned {fields['block_size']} positions, not more")
+        stored = pretrained.map_weights(folder)
+        pretrained.check_size(folder, config, stored)
+        model = cls(config, seed=None, device="cpu")
+        model.vector().seed = seed
+        if config.lora_rank:
+            draw_adapters(model, random_stream(seed, "adapters"))
+        pretrained.load(model, folder, stored, layout)
+        return model.to(device or default_device())
+
+    def load_pretrained(self, folder: str | Path) -> None:
+        """Copy the weights in a folder into this model, which has to be of the same shape."""
         folder = Path(folder)
-        if not folder.is_dir():
-            raise ValueError(f"{folder} is no folder: give that of a run, with a config.json in it")
-        config = GPTConfig(**pretrained.read_config(folder))
-        state = pretrained.read_weights(folder)
-        pretrained.check_size(folder, asdict(config), state)  # before so many weights are drawn
-        model = cls(config)
-        model.load_state_dict(state)
-        return model
+        _, layout = pretrained.read_config(folder)
+        pretrained.load(self, folder, pretrained.map_weights(folder), layout)
+
+    def merge_adapters(self) -> Self:
+        """Adapters become part of the matrices: the same model, all of it trained from now on."""
+        merge_adapters(self)
+        self.config = replace(self.config, lora_rank=0)
+        return self.pack()

@@ -1,89 +1,109 @@
-"""config.json and model.safetensors, in the layout of Hugging Face's GPT-2.
+"""Folders with a model: config.json and model.safetensors, in the layout of Hugging Face.
 
-Our Linear keeps its weight as (in, out), as GPT-2's Conv1D does, and our attributes bear GPT-2's
-names, so a tensor's name in the file is "transformer." and its name in the model.
+A layout says what the fields of config.json mean and which view of our arrays each tensor is
+(gpt2_format.py, llama_format.py). So a file is read by copying each tensor into its view, once, and
+written by copying it out.
 """
 
 import json
+import re
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from tinygpt.files import read_arrays, write_arrays, write_text
+from tinygpt.backend import is_host, like
+from tinygpt.files import copy_array, map_arrays, write_arrays, write_text
+from tinygpt.models import gpt2_format, llama_format
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
-PREFIX, HEAD = "transformer.", "lm_head."
-
-# our field -> theirs
-FIELDS = {
-    "vocab_size": "vocab_size",
-    "block_size": "n_positions",
-    "n_layer": "n_layer",
-    "n_head": "n_head",
-    "n_embd": "n_embd",
-    "tie_weights": "tie_word_embeddings",
-}
-DROPOUTS = ("embd_pdrop", "attn_pdrop", "resid_pdrop")  # one number of ours
-# what a GPT-2 config can ask for and this model has in one form only
-FIXED = {
-    "activation_function": "gelu_new",
-    "layer_norm_epsilon": 1e-5,
-    "n_inner": None,
-    "scale_attn_weights": True,
-    "scale_attn_by_inverse_layer_idx": False,
-}
+INDEX_FILE = "model.safetensors.index.json"
+HUB_FILES = (CONFIG_FILE, "*.safetensors", INDEX_FILE, "tokenizer.json", "vocab.json", "merges.txt")
+LAYOUTS = {"gpt2": gpt2_format, "tinygpt": gpt2_format, "llama": llama_format}
+HEAD = "lm_head.weight"
+BUFFERS = re.compile(r"\.attn\.(masked_)?bias$|rotary_emb\.inv_freq$")  # not learned: masks, angles
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
-def write_config(folder: Path, fields: dict[str, Any]) -> None:
-    """GPTConfig's fields as config.json. What GPT-2 cannot express is model_type "tinygpt"."""
-    gpt2 = fields["bias"] and fields["position"] == "learned"
-    config: dict[str, Any] = {
-        "architectures": ["GPT2LMHeadModel"],
-        "model_type": "gpt2" if gpt2 else "tinygpt",
-    }
-    config |= {theirs: fields[ours] for ours, theirs in FIELDS.items()}
-    config |= dict.fromkeys(DROPOUTS, fields["dropout"])
-    config |= FIXED | {"initializer_range": 0.02, "bos_token_id": None, "eos_token_id": None}
-    if not gpt2:
-        config |= {"bias": fields["bias"], "position": fields["position"]}
-    write_text(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
+# ----------------------------------------------------------------------------------------- where
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """GPTConfig's fields from config.json. ValueError names what this model cannot do."""
+def find(where: str | Path) -> Path:
+    """The folder: `where` itself, or that of a published model of this name (gpt2, distilgpt2,
+    owner/model), fetched and cached by huggingface_hub, which also goes on with a broken download
+    and honours HF_HUB_OFFLINE. ValueError says what is missing."""
+    folder = Path(where)
+    if folder.is_dir():
+        return folder
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file: give the folder that it is in{_pickle([folder])}")
+    name = str(where)
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
+        raise ValueError(f"{folder} is no folder: give that of a run, with a config.json in it")
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise ValueError(
+            f"{folder} is no folder. To fetch a published model of that name: install "
+            f'huggingface_hub (pip install -e ".[hub]")'
+        ) from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(HUB_FILES)))
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
+        raise ValueError(
+            f"{folder} is no folder, and no model of that name could be fetched from "
+            f"huggingface.co: {' '.join(str(error).split())[:300]}"
+        ) from error
+
+
+def _pickle(paths: Any) -> str:
+    """What to do where the weights are in a file that only runs code can read."""
+    found = [p for p in paths if any(p.match(kind) for kind in PICKLES)]
+    if not found:
+        return ""
+    return (
+        f". {found[0].name} is a pickle: reading one can run any code that is in it, so it is not "
+        f"read. Where you trust it, convert it with PyTorch:\n"
+        f'python -c "import sys, torch; from safetensors.torch import save_file; '
+        f"w = torch.load(sys.argv[1], weights_only=True); w = w.get('model', w); "
+        f"save_file({{k: v.clone() for k, v in w.items()}}, sys.argv[2])\" "
+        f"{found[0]} {found[0].with_name(WEIGHTS_FILE)}"
+    )
+
+
+# ---------------------------------------------------------------------------------------- config
+
+
+def read_config(folder: Path) -> tuple[dict[str, Any], ModuleType]:
+    """GPTConfig's fields from config.json, and the layout of the weights. ValueError names what is
+    missing and what this model cannot do."""
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise ValueError(f"{folder} holds no model: there is no {CONFIG_FILE} in it")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        kind = config["model_type"]
-        fields = {ours: config.get(theirs) for ours, theirs in FIELDS.items()}
-    except (ValueError, KeyError, TypeError) as error:
+        kind = config.get("model_type", "")
+    except (ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is no model configuration: {error!r}") from error
-    if kind not in ("gpt2", "tinygpt"):
-        raise ValueError(f'{path}: expected model_type "gpt2" or "tinygpt", got {kind!r}')
-    if fields["tie_weights"] is None:
-        fields["tie_weights"] = True  # as transformers takes it
-    missing = [FIELDS[ours] for ours, value in fields.items() if value is None]
-    if missing:
-        raise ValueError(f"{path} lacks {', '.join(missing)}")
-    for name, value in FIXED.items():
-        if config.get(name, value) != value:
-            raise ValueError(f"{path}: {name} = {config[name]!r} is not supported, only {value!r}")
-    dropouts = [config.get(name, 0.0) for name in DROPOUTS]
-    if dropouts != dropouts[:1] * 3:
-        raise ValueError(f"{path}: {', '.join(DROPOUTS)} differ, this model has one dropout")
-    own = ("bias", "position") if kind == "tinygpt" else ()
-    more = {name: config[name] for name in own if name in config}
-    return {"dropout": dropouts.pop(), "bias": True, "position": "learned"} | fields | more
+    layout = gpt2_format if "block_size" in config else LAYOUTS.get(kind)
+    if layout is None:
+        known = ", ".join(f'"{name}"' for name in LAYOUTS)
+        raise ValueError(f"{path}: expected model_type {known}, got {kind!r}")
+    try:
+        return layout.read_config(config), layout
+    except (ValueError, TypeError, AttributeError, ZeroDivisionError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
-def check_size(folder: Path, fields: dict[str, Any], state: dict[str, np.ndarray]) -> None:
-    """ValueError where the file holds far fewer numbers than such a model has."""
-    V, T, N, C = (fields[k] for k in ("vocab_size", "block_size", "n_layer", "n_embd"))
-    least = V * C + N * 12 * C * C + (T * C if fields["position"] == "learned" else 0)
-    has = sum(array.size for array in state.values())
+def check_size(folder: Path, config: Any, stored: dict[str, np.ndarray]) -> None:
+    """ValueError where the file holds far fewer numbers than such a model has: before so much
+    memory is asked for."""
+    c = config
+    attention = c.n_embd * (2 * c.n_embd + 2 * c.kv_heads * (c.n_embd // c.n_head))
+    least = c.vocab_size * c.n_embd + c.n_layer * (attention + 2 * c.n_embd * c.mlp_width)
+    has = sum(array.size for array in stored.values())
     if least > 4 * has + 1_000_000:
         raise ValueError(
             f"{folder / WEIGHTS_FILE} holds {has:,} numbers, but a model as in {CONFIG_FILE} has "
@@ -91,17 +111,98 @@ def check_size(folder: Path, fields: dict[str, Any], state: dict[str, np.ndarray
         )
 
 
-def write_weights(folder: Path, state: dict[str, np.ndarray]) -> None:
-    """name -> array as model.safetensors, whole or not at all."""
-    write_arrays(
-        folder / WEIGHTS_FILE,
-        {name if name.startswith(HEAD) else PREFIX + name: a for name, a in state.items()},
-    )
+# --------------------------------------------------------------------------------------- weights
 
 
-def read_weights(folder: Path) -> dict[str, np.ndarray]:
-    """model.safetensors as name -> array, with and without the prefix of GPT2LMHeadModel."""
-    path = folder / WEIGHTS_FILE
-    if not path.is_file():
-        raise ValueError(f"{folder} holds no weights: there is no {WEIGHTS_FILE} in it")
-    return {name.removeprefix(PREFIX): array for name, array in read_arrays(path).items()}
+def map_weights(folder: Path) -> dict[str, np.ndarray]:
+    """Name -> array, views of the files: names without the prefix of the class that wrote them.
+
+    One model.safetensors or, listed in the index, several shards. ValueError for pickles and for
+    what is missing, cut short or altered."""
+    index = folder / INDEX_FILE
+    if (folder / WEIGHTS_FILE).is_file():
+        files = [folder / WEIGHTS_FILE]
+    elif index.is_file():
+        try:
+            names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            files = [folder / Path(name).name for name in sorted(set(names))]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{index} is cut short or altered: {error!r}") from error
+        lost = [file.name for file in files if not file.is_file()]
+        if lost:
+            raise ValueError(f"{folder} lacks {', '.join(lost)}, named in {INDEX_FILE}")
+    else:
+        hint = _pickle(sorted(folder.iterdir()))
+        raise ValueError(f"{folder} holds no weights: there is no {WEIGHTS_FILE} in it{hint}")
+    stored = {}
+    for file in files:
+        for name, array in map_arrays(file).items():
+            name = name.removeprefix("_orig_mod.")  # of torch.compile
+            name = name.removeprefix("transformer.").removeprefix("model.")
+            if not BUFFERS.search(name):
+                stored[name] = array
+    return stored
+
+
+def load(model: Any, folder: Path, stored: dict[str, np.ndarray], layout: ModuleType) -> None:
+    """Copy the stored tensors into the model, each once. One ValueError lists every missing,
+    unknown and misshapen one, and then nothing was copied. Adapters may be missing as a whole."""
+    tensors = dict(model.named_tensors())
+    arrays = {
+        name: p.data if is_host(p.data) else np.empty(p.shape, str(p.dtype))
+        for name, p in tensors.items()
+    }
+    stored = _tied(model, folder, dict(stored), layout)
+    if not any(".lora_" in name for name in stored):
+        arrays = {name: a for name, a in arrays.items() if ".lora_" not in name}
+    views = layout.views(arrays, model.config, stored)
+    positions = "wpe.weight"  # a model may be made for shorter texts than the file's
+    if positions in views and positions in stored:
+        stored[positions] = stored[positions][: len(views[positions])]
+    wrong = [f"missing: {name} {view.shape}" for name, view in views.items() if name not in stored]
+    wrong += [f"unknown: {name} {a.shape}" for name, a in stored.items() if name not in views]
+    wrong += [
+        f"shape: {name} should be {view.shape}, is {stored[name].shape}"
+        for name, view in views.items()
+        if name in stored and stored[name].shape != view.shape
+    ]
+    wrong += [
+        f"numbers: {name} has {a.dtype}"
+        for name, a in stored.items()
+        if a.dtype.kind != "f" and a.dtype.names is None
+    ]
+    if wrong:
+        raise ValueError(f"the weights in {folder} do not fit its model\n  " + "\n  ".join(wrong))
+    for name, view in views.items():
+        copy_array(view, stored[name])
+    for name, array in arrays.items():
+        if not is_host(tensors[name].data):
+            tensors[name].data[...] = like(array, tensors[name].data)
+
+
+def _tied(model: Any, folder: Path, stored: dict[str, Any], layout: ModuleType) -> dict[str, Any]:
+    """Where head and embedding are one table, the file may have either name, or both."""
+    if not model.config.tie_weights or HEAD not in stored:
+        return stored
+    head, table = stored.pop(HEAD), stored.get(layout.TABLE)
+    if table is None:
+        stored[layout.TABLE] = head
+    elif head.shape != table.shape or any(
+        not np.array_equal(head[i : i + 256], table[i : i + 256]) for i in range(0, len(head), 256)
+    ):
+        raise ValueError(
+            f"{folder}: its config says that the head is the table of the embedding, but "
+            f"{HEAD} and {layout.TABLE} differ: set tie_word_embeddings to false"
+        )
+    return stored
+
+
+def save(model: Any, folder: Path, fields: dict[str, Any]) -> None:
+    """config.json and model.safetensors, each whole or not at all. A Llama is written as one, all
+    else in GPT-2's layout."""
+    layout = llama_format if llama_format.is_llama(fields) else gpt2_format
+    if layout is llama_format:
+        fields = fields | {"n_inner": model.config.mlp_width}
+    write_text(folder / CONFIG_FILE, json.dumps(layout.write_config(fields), indent=2) + "\n")
+    views = layout.views(model.state_dict(), model.config)
+    write_arrays(folder / WEIGHTS_FILE, {layout.full_name(name): a for name, a in views.items()})

@@ -20,7 +20,6 @@ import numpy as np
 
 from tinygpt.autograd.engine import Tensor, no_grad
 from tinygpt.backend import to_cpu
-from tinygpt.nn.attention import attention_weights
 
 
 def trace(model: Any, ids: Any) -> dict[str, np.ndarray]:
@@ -45,8 +44,9 @@ def trace(model: Any, ids: Any) -> dict[str, np.ndarray]:
                 q, k, v = attn.heads(note(f"{name}.ln_1", block.ln_1(x)))
                 for letter, y in zip("qkv", (q, k, v), strict=True):
                     note(f"{name}.attn.{letter}", y)
-                note(f"{name}.attn.scores", q @ k.transpose(0, 1, 3, 2) / math.sqrt(q.shape[-1]))
-                note(f"{name}.attn.weights", attention_weights(q, k, slopes=attn.slopes))
+                scores = q @ attn.shared(k).transpose(0, 1, 3, 2) / math.sqrt(q.shape[-1])
+                note(f"{name}.attn.scores", scores)
+                note(f"{name}.attn.weights", attn.weights(q, k))
                 x = note(f"{name}.middle", x + note(f"{name}.attn", attn(block.ln_1(x))))
                 x = note(
                     name, x + note(f"{name}.mlp", block.mlp(note(f"{name}.ln_2", block.ln_2(x))))

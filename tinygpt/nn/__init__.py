@@ -12,13 +12,16 @@ from tinygpt.nn.block import Block
 from tinygpt.nn.cross_entropy import cross_entropy, cross_entropy_plain
 from tinygpt.nn.dropout import Dropout, dropout
 from tinygpt.nn.embedding import Embedding, embedding, unembed
+from tinygpt.nn.grouped import share_heads, split_groups
 from tinygpt.nn.gelu import erf, gelu, gelu_plain
 from tinygpt.nn.layernorm import LayerNorm, layer_norm, layer_norm_plain
 from tinygpt.nn.linear import Linear, linear
 from tinygpt.nn.mlp import MLP
 from tinygpt.nn.module import Module
 from tinygpt.nn.position import LearnedPosition, SinusoidalPosition, alibi_slopes, rotary
+from tinygpt.nn.rmsnorm import RMSNorm, rms_norm, rms_norm_plain
 from tinygpt.nn.softmax import softmax
+from tinygpt.nn.swiglu import SwiGLU, swiglu, swiglu_plain
 
 __all__ = [
     "MLP",
@@ -30,6 +33,8 @@ __all__ = [
     "LearnedPosition",
     "Linear",
     "Module",
+    "RMSNorm",
+    "SwiGLU",
     "SinusoidalPosition",
     "alibi_slopes",
     "attention",
@@ -46,8 +51,14 @@ __all__ = [
     "layer_norm_plain",
     "linear",
     "merge_heads",
+    "rms_norm",
+    "rms_norm_plain",
     "rotary",
+    "share_heads",
     "softmax",
+    "split_groups",
     "split_heads",
+    "swiglu",
+    "swiglu_plain",
     "unembed",
 ]

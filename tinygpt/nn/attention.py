@@ -16,6 +16,7 @@ from tinygpt.autograd.engine import Tensor, op
 from tinygpt.autograd.ops import matmul, where
 from tinygpt.backend import array_module, batched_matmul, is_host, like, row_dot, row_sum
 from tinygpt.nn.dropout import Dropout, draw_mask
+from tinygpt.nn.grouped import share_heads, split_groups
 from tinygpt.nn.linear import Linear
 from tinygpt.nn.module import Module
 from tinygpt.nn.position import alibi_slopes, distances, rotary
@@ -155,7 +156,9 @@ class CausalSelfAttention(Module):
     """Project to queries, keys and values, attend in every head, project back.
 
     c_attn (C, 3C), c_proj (C, C): GPT-2's names. Dropout stands on the attention weights. position
-    "rotary" or "alibi": where the tokens stand is told here; any other: it was told before.
+    "rotary" or "alibi": where the tokens stand is told here; any other: it was told before. With
+    n_kv_head below n_head queries share keys and values (grouped.py), and c_attn is (C, (H + 2G) D).
+    rope_base, rope_scaling: see `rotary`. ValueError for heads that do not divide.
     """
 
     def __init__(
@@ -163,17 +166,25 @@ class CausalSelfAttention(Module):
         n_embd: int,
         n_head: int,
         *,
+        n_kv_head: int | None = None,
         position: str = "none",
+        rope_base: float = 10_000.0,
+        rope_scaling: tuple[float, ...] = (),
         dropout: float = 0.0,
         bias: bool = True,
         residual_std: float = 0.02,
-        rng: np.random.Generator,
+        rng: np.random.Generator | None,
     ):
+        n_kv_head = n_kv_head or n_head
         if n_embd % n_head:
             raise ValueError(f"n_embd={n_embd} is not divisible by n_head={n_head}")
-        self.n_head, self.position = n_head, position
+        if n_head % n_kv_head:
+            raise ValueError(f"n_head={n_head} is not divisible by n_kv_head={n_kv_head}")
+        self.n_head, self.n_kv_head, self.position = n_head, n_kv_head, position
+        self.rope = {"base": rope_base, "scaling": rope_scaling}
         self.slopes = alibi_slopes(n_head) if position == "alibi" else None
-        self.c_attn = Linear(n_embd, 3 * n_embd, bias=bias, rng=rng)
+        width = (n_head + 2 * n_kv_head) * (n_embd // n_head)
+        self.c_attn = Linear(n_embd, width, bias=bias, rng=rng)
         self.c_proj = Linear(n_embd, n_embd, bias=bias, std=residual_std, rng=rng)
         self.attn_dropout = Dropout(dropout)
 
@@ -183,12 +194,27 @@ class CausalSelfAttention(Module):
         q, k, v = self.heads(x, 0 if cache is None else len(cache))
         if cache is not None:
             k, v = cache.extend(k, v)
+        k, v = self.shared(k), self.shared(v)
         y = attention(q, k, v, slopes=self.slopes, **self.attn_dropout.settings())
         return self.c_proj(merge_heads(y))
 
     def heads(self, x: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of positions start, start + 1, ...   each (B, H, T, D)"""
-        q, k, v = split_heads(self.c_attn(x), n_head=self.n_head)
+        """Queries, keys and values of positions start, start + 1, ...
+        (B, H, T, D), and two (B, G, T, D)"""
+        qkv = self.c_attn(x)
+        if self.n_kv_head == self.n_head:
+            q, k, v = split_heads(qkv, n_head=self.n_head)
+        else:
+            q, k, v = split_groups(qkv, n_head=self.n_head, n_kv_head=self.n_kv_head)
         if self.position == "rotary":
-            q, k = rotary(q, start=start), rotary(k, start=start)
+            q, k = (rotary(part, start=start, **self.rope) for part in (q, k))
         return q, k, v
+
+    def shared(self, x: Tensor) -> Tensor:
+        """The keys or values for every query.   (B, G, S, D) -> (B, H, S, D)"""
+        times = self.n_head // self.n_kv_head
+        return x if times == 1 else share_heads(x, times=times)
+
+    def weights(self, q: Tensor, k: Tensor) -> Tensor:
+        """Who looks at whom, for what `heads` gave.   -> (B, H, T, S)"""
+        return attention_weights(q, self.shared(k), slopes=self.slopes)

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import numpy as np
-
 from tinygpt.autograd.engine import Tensor
 from tinygpt.nn.attention import CausalSelfAttention
 from tinygpt.nn.dropout import Dropout
 from tinygpt.nn.layernorm import LayerNorm
 from tinygpt.nn.mlp import MLP
 from tinygpt.nn.module import Module
+from tinygpt.nn.rmsnorm import RMSNorm
+from tinygpt.nn.swiglu import SwiGLU
 
 
 class Block(Module):
@@ -21,23 +21,15 @@ class Block(Module):
 
     def __init__(
         self,
-        n_embd: int,
-        n_head: int,
+        ln_1: LayerNorm | RMSNorm,
+        attn: CausalSelfAttention,
+        ln_2: LayerNorm | RMSNorm,
+        mlp: MLP | SwiGLU,
         *,
-        position: str = "none",
         dropout: float = 0.0,
-        bias: bool = True,
-        residual_std: float = 0.02,
-        rng: np.random.Generator,
     ):
-        settings = {"bias": bias, "residual_std": residual_std, "rng": rng}
-        self.ln_1 = LayerNorm(n_embd, bias=bias)
-        self.attn = CausalSelfAttention(
-            n_embd, n_head, position=position, dropout=dropout, **settings
-        )
+        self.ln_1, self.attn, self.ln_2, self.mlp = ln_1, attn, ln_2, mlp
         self.attn_residual_dropout = Dropout(dropout)
-        self.ln_2 = LayerNorm(n_embd, bias=bias)
-        self.mlp = MLP(n_embd, **settings)
         self.mlp_residual_dropout = Dropout(dropout)
 
     def __call__(self, x: Tensor, cache: Any = None) -> Tensor:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygpt.autograd.engine import Tensor, op
+from tinygpt.autograd.engine import Tensor, op, recording
 from tinygpt.backend import Array, add_rows, array_module, is_host, like
 from tinygpt.nn.module import Module, normal
 
@@ -55,10 +55,11 @@ def unembed(x, table, /):
     embedding (Press & Wolf 2017, "Using the Output Embedding to Improve Language Models").
     """
     rows = x.reshape(-1, x.shape[-1])  # (..., C) -> (N, C)
+    to_table = recording(1)  # a frozen table wants no gradient
 
     def backward(dy):  # dx = dy table,  dtable = dy^T x
         dy = dy.reshape(len(rows), -1)
-        return (dy @ table).reshape(x.shape), dy.T @ rows
+        return (dy @ table).reshape(x.shape), dy.T @ rows if to_table else None
 
     return (rows @ table.T).reshape((*x.shape[:-1], len(table))), backward
 
@@ -66,7 +67,7 @@ def unembed(x, table, /):
 class Embedding(Module):
     """weight (n_rows, n_embd), normal with this standard deviation."""
 
-    def __init__(self, n_rows: int, n_embd: int, *, std: float = 0.02, rng: np.random.Generator):
+    def __init__(self, n_rows: int, n_embd: int, *, std: float = 0.02, rng: np.random.Generator | None):
         self.weight = normal(rng, (n_rows, n_embd), std)
 
     def __call__(self, ids: Array) -> Tensor:

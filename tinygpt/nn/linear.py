@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygpt.autograd.engine import Tensor, op
+from tinygpt.autograd.engine import Tensor, op, recording
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.backend import array_module
 from tinygpt.nn.module import Module, normal
@@ -16,18 +16,18 @@ def linear(x, weight, bias=None, /):
     Differs from PyTorch, whose weight is (out, in); Hugging Face's GPT-2 has it as here (Conv1D).
     """
     xp = array_module(x)
-    rows = x.reshape(
-        -1, x.shape[-1]
-    )  # (..., in) -> (N, in): one product, not a stack of small ones
+    rows = x.reshape(-1, x.shape[-1])  # (..., in) -> (N, in): one product, not many small ones
     y = rows @ weight
+    to_x, to_weight = recording(0), recording(1)  # a frozen weight wants no gradient
     if bias is not None:
         y += bias
 
     def backward(dy):  # dx = dy W^T,  dW = x^T dy,  db = the sum of the rows of dy
         dy = dy.reshape(len(rows), -1)
-        dx = (dy @ weight.T).reshape(x.shape)
+        dx = (dy @ weight.T).reshape(x.shape) if to_x else None
+        dw = rows.T @ dy if to_weight else None
         db = None if bias is None else xp.ones(len(dy), dy.dtype) @ dy
-        return dx, rows.T @ dy, db
+        return dx, dw, db
 
     return y.reshape((*x.shape[:-1], weight.shape[1])), backward
 
@@ -42,7 +42,7 @@ class Linear(Module):
         *,
         bias: bool = True,
         std: float = 0.02,
-        rng: np.random.Generator,
+        rng: np.random.Generator | None,
     ):
         self.weight = normal(rng, (n_in, n_out), std)
         self.bias = Parameter(np.zeros(n_out, np.float32)) if bias else None

@@ -11,19 +11,24 @@ from tinygpt.nn.module import Module
 class MLP(Module):
     """y = gelu(x W_fc + b_fc) W_proj + b_proj.   (..., C) -> (..., C)
 
-    c_fc (C, 4C), c_proj (4C, C): GPT-2's names; two thirds of a block's parameters.
+    c_fc (C, 4C), c_proj (4C, C): GPT-2's names; two thirds of a block's parameters. n_inner: a
+    width other than 4C; approximate: the form of the GELU.
     """
 
     def __init__(
         self,
         n_embd: int,
         *,
+        n_inner: int | None = None,
+        approximate: str = "tanh",
         bias: bool = True,
         residual_std: float = 0.02,
-        rng: np.random.Generator,
+        rng: np.random.Generator | None,
     ):
-        self.c_fc = Linear(n_embd, 4 * n_embd, bias=bias, rng=rng)
-        self.c_proj = Linear(4 * n_embd, n_embd, bias=bias, std=residual_std, rng=rng)
+        n_inner = n_inner or 4 * n_embd
+        self.c_fc = Linear(n_embd, n_inner, bias=bias, rng=rng)
+        self.c_proj = Linear(n_inner, n_embd, bias=bias, std=residual_std, rng=rng)
+        self.approximate = approximate
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.c_proj(gelu(self.c_fc(x)))
+        return self.c_proj(gelu(self.c_fc(x), approximate=self.approximate))

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinygpt.autograd.parameters import Parameter, ParameterVector
+from tinygpt.autograd.parameters import Frozen, Parameter, ParameterVector
 from tinygpt.backend import Array, array_module, like, to_cpu, to_device
 
 
@@ -43,18 +43,22 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(name, Parameter), each Parameter once: tied weights bear their first name."""
+        return ((name, p) for name, p in self.named_tensors() if isinstance(p, Parameter))
+
+    def named_tensors(self) -> Iterator[tuple[str, Parameter | Frozen]]:
+        """The same with the frozen ones: all that has to be saved."""
         seen = set()
-        for name, p in self._named_parameters(""):
+        for name, p in self._named_tensors(""):
             if p not in seen:
                 seen.add(p)
                 yield name, p
 
-    def _named_parameters(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+    def _named_tensors(self, prefix: str) -> Iterator[tuple[str, Parameter | Frozen]]:
         for name, value in self._children():
-            if isinstance(value, Parameter):
+            if isinstance(value, Parameter | Frozen):
                 yield prefix + name, value
             elif isinstance(value, Module):
-                yield from value._named_parameters(f"{prefix}{name}.")
+                yield from value._named_tensors(f"{prefix}{name}.")
 
     def parameters(self) -> list[Parameter]:
         return [p for _, p in self.named_parameters()]
@@ -125,24 +129,25 @@ class Module:
         """Move to a device ("cpu", "gpu", "gpu:1") or convert to "float32" or "float64".
 
         The Parameter objects stay, their arrays are new: make the optimizer afterwards."""
+        tensors = [p for _, p in self.named_tensors()]
         if where in ("float32", "float64"):
-            moved = [p.data.astype(where, copy=False) for p in self.parameters()]
+            moved = [p.data.astype(where, copy=False) for p in tensors]
         else:
-            moved = [to_device(p.data, where) for p in self.parameters()]
-        if all(new is p.data for p, new in zip(self.parameters(), moved, strict=True)):
+            moved = [to_device(p.data, where) for p in tensors]
+        if all(new is p.data for p, new in zip(tensors, moved, strict=True)):
             return self
-        for p, new in zip(self.parameters(), moved, strict=True):
+        for p, new in zip(tensors, moved, strict=True):
             p.rebind(new)
         return self.pack() if self.packed is not None else self
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """Name -> array, copies on the CPU."""
-        return {name: np.array(to_cpu(p.data)) for name, p in self.named_parameters()}
+        return {name: np.array(to_cpu(p.data)) for name, p in self.named_tensors()}
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
         """Copy values in. One ValueError lists every missing, unknown and misshapen name, and
         then nothing was copied."""
-        mine = dict(self.named_parameters())
+        mine = dict(self.named_tensors())
         wrong = [f"missing: {name} {p.shape}" for name, p in mine.items() if name not in state]
         wrong += [f"unknown: {name} {np.shape(a)}" for name, a in state.items() if name not in mine]
         wrong += [
@@ -156,6 +161,9 @@ class Module:
             p.data[...] = like(array_module(state[name]).asarray(state[name]), p.data)
 
 
-def normal(rng: np.random.Generator, shape: tuple[int, ...], std: float) -> Parameter:
-    """A float32 Parameter drawn from a normal distribution of mean 0."""
+def normal(rng: np.random.Generator | None, shape: tuple[int, ...], std: float) -> Parameter:
+    """A float32 Parameter drawn from a normal distribution of mean 0; of zeros, which cost no
+    memory before they are written, where rng is None: its values are about to be loaded."""
+    if rng is None:
+        return Parameter(np.zeros(shape, np.float32))
     return Parameter((std * rng.standard_normal(shape)).astype(np.float32))

@@ -29,7 +29,7 @@ class LearnedPosition(Module):
     Generative Pre-Training", section 4.1.
     """
 
-    def __init__(self, block_size: int, n_embd: int, *, rng: np.random.Generator):
+    def __init__(self, block_size: int, n_embd: int, *, rng: np.random.Generator | None):
         self.weight = normal(rng, (block_size, n_embd), 0.02)
 
     def __call__(self, x: Tensor, start: int = 0) -> Tensor:
@@ -57,20 +57,22 @@ class SinusoidalPosition(Module):
 
 
 @op
-def rotary(x, /, *, start=0, base=10_000.0):
+def rotary(x, /, *, start=0, base=10_000.0, scaling=()):
     """Turn each pair of channels by an angle that grows with the position.   x (..., T, D), D even
 
     Pair i is the channels i and i + D/2; at position m = start + t its angle is  m base^(-2i/D):
 
         y_i = x_i cos - x_{i+D/2} sin,    y_{i+D/2} = x_{i+D/2} cos + x_i sin
 
-    A turned query times a turned key is q^T R(n - m) k: only the distance is left. Su et al. 2021,
-    "RoFormer", section 3.2; there a pair is two neighbours, here as in Llama. ValueError for odd D.
+    A turned query times a turned key is q^T R(n - m) k: only the distance is left. scaling: see
+    `slower`. Su et al. 2021, "RoFormer", section 3.2; there a pair is two neighbours, here as in
+    Llama. ValueError for odd D.
     """
     xp, (T, D), half = array_module(x), x.shape[-2:], x.shape[-1] // 2
     if D % 2:
         raise ValueError(f"rotary turns pairs of channels: D must be even, got {D}")
-    angle = xp.arange(start, start + T)[:, None] * base ** (xp.arange(half) * (-2 / D))
+    speed = slower(base ** (xp.arange(half) * (-2 / D)), scaling)
+    angle = xp.arange(start, start + T)[:, None] * speed
     cos, sin = xp.cos(angle).astype(x.dtype), xp.sin(angle).astype(x.dtype)  # (T, D/2)
 
     def turned(x, sin):
@@ -81,6 +83,27 @@ def rotary(x, /, *, start=0, base=10_000.0):
         return y
 
     return turned(x, sin), lambda dy: turned(dy, -sin)  # a turn is undone by turning back
+
+
+def slower(speed: Array, scaling: tuple[float, ...]) -> Array:
+    """The angles per position of a model that was stretched to longer texts.
+
+    (): as they are. (factor,): all divided by it (Chen et al. 2023, "Extending Context Window of
+    Large Language Models via Positional Interpolation"). (factor, low, high, length): as Llama 3.1;
+    pairs that turn more than `high` times in `length` positions stay, those below `low` turns are
+    divided, between them it is mixed. ValueError for another number of numbers.
+    """
+    xp = array_module(speed)
+    if not scaling:
+        return speed
+    if len(scaling) == 1:
+        return speed / scaling[0]
+    if len(scaling) != 4:
+        raise ValueError(f"expected 0, 1 or 4 numbers of rope_scaling, got {scaling}")
+    factor, low, high, length = scaling
+    turns = speed * (length / (2 * math.pi))
+    kept = xp.clip((turns - low) / (high - low), 0.0, 1.0)
+    return kept * speed + (1.0 - kept) * speed / factor
 
 
 def alibi_slopes(n_head: int) -> tuple[float, ...]:

@@ -192,7 +192,22 @@ CASES: dict[str, list[Case]] = {
         _case(*(_normal(1, 1, n, 2) for n in (131, 139, 139))),  # more than one tile
         _case(*(_normal(1, 2, 131, 2) for _ in range(3)), slopes=(0.1, 0.0), p=0.4, key=Key(5)),
     ],
-    "rotary": [_case(_normal(2, 3, 5, 6)), _case(_normal(3, 2), start=7, base=100.0)],
+    "rotary": [
+        _case(_normal(2, 3, 5, 6)),
+        _case(_normal(3, 2), start=7, base=100.0),
+        _case(_normal(5, 4), start=2, scaling=(4.0,)),
+        _case(_normal(2, 5, 16), start=100, scaling=(8.0, 1.0, 4.0, 60)),
+    ],
+    "rms_norm": [
+        _case(_normal(2, 3, 5), _normal(5)),
+        _case(_normal(7) + 3.0, _normal(7), eps=0.1),
+    ],
+    "swiglu": [_case(2 * _normal(5, 7), _normal(5, 7)), _case(_normal(1), _normal(1))],
+    "split_groups": [
+        _case(_normal(2, 3, 30), n_head=4, n_kv_head=1),
+        _case(_normal(1, 5, 14), n_head=3, n_kv_head=2),
+    ],
+    "share_heads": [_case(_normal(2, 3, 5, 7), times=2), _case(_normal(1, 1, 2, 1), times=1)],
     "split_heads": [_case(_normal(2, 3, 30), n_head=5), _case(_normal(1, 1, 3), n_head=1)],
     "merge_heads": [_case(_normal(2, 5, 3, 7)), _case(_normal(1, 1, 1, 1))],
 }

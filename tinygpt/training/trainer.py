@@ -23,7 +23,7 @@ from tinygpt.backend import Array, array_module, is_host, keep_freed_memory, to_
 from tinygpt.files import read_arrays
 from tinygpt.generation.writing import generate_text
 from tinygpt.models.gpt import GPT
-from tinygpt.models.pretrained import WEIGHTS_FILE, read_weights
+from tinygpt.models.pretrained import WEIGHTS_FILE
 from tinygpt.optim.clip import clip_grad_norm
 from tinygpt.optim.schedule import learning_rate
 from tinygpt.text.batches import RandomBatches, check_length, window_batches
@@ -301,7 +301,7 @@ class Trainer:
     def load_best(self) -> None:
         """Put the best weights of this run, those in its folder, into the model."""
         if self.folder is not None and self.saved != self.optimizer.steps:
-            self.model.load_state_dict(read_weights(self.folder))
+            self.model.load_pretrained(self.folder)
 
     def _load(self, checkpoint: Path) -> int:
         state = read_checkpoint(checkpoint)
@@ -310,7 +310,7 @@ class Trainer:
                 f"{checkpoint} was trained with {state['optimizer']}, not with "
                 f"{self.arguments.optimizer}"
             )
-        self.model.load_state_dict(read_weights(checkpoint))
+        self.model.load_pretrained(checkpoint)
         self.optimizer.load_state_dict(read_arrays(checkpoint / MOMENTS_FILE), state["step"])
         self.model.vector().seed = state["dropout_seed"]
         if self.batches is not None:

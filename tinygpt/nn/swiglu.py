@@ -1,0 +1,60 @@
+"""SwiGLU: an MLP whose hidden values pass through a gate that the input itself opens."""
+
+import numpy as np
+
+from tinygpt.autograd.engine import Tensor, op
+from tinygpt.backend import array_module
+from tinygpt.nn.linear import Linear
+from tinygpt.nn.module import Module
+
+
+@op
+def swiglu(gate, x, /):
+    """y = silu(g) x,  silu(g) = g s,  s = 1 / (1 + exp(-g)).   gate, x, y of one shape
+
+    -1, 0, 1 as gate and 1 as x -> -0.2689, 0, 0.7311. ValueError for two shapes.
+    Shazeer 2020, "GLU Variants Improve Transformer", section 2.
+    """
+    if gate.shape != x.shape:
+        raise ValueError(f"expected a gate of x's shape {x.shape}, got {gate.shape}")
+    xp = array_module(gate)
+    s = 0.5 * (1.0 + xp.tanh(0.5 * gate))  # as 1 / (1 + exp(-g)), but exp cannot overflow
+    silu = gate * s
+
+    def backward(dy):  # silu' = s + g s (1 - s) = s + silu (1 - s)
+        return dy * x * (s + silu * (1.0 - s)), dy * silu
+
+    return silu * x, backward
+
+
+def swiglu_plain(gate, x):
+    """The formula on Tensors."""
+    return gate / (1.0 + (-gate).exp()) * x
+
+
+class SwiGLU(Module):
+    """y = (silu(x W_gate) * (x W_fc)) W_proj.   (..., C) -> (..., C)
+
+    c_gate and c_fc (C, n_inner), c_proj (n_inner, C). With n_inner 8/3 C it has as many parameters
+    as an MLP four times as wide.
+    """
+
+    def __init__(
+        self,
+        n_embd: int,
+        *,
+        n_inner: int,
+        bias: bool = True,
+        residual_std: float = 0.02,
+        rng: np.random.Generator | None,
+    ):
+        self.c_gate = Linear(n_embd, n_inner, bias=bias, rng=rng)
+        self.c_fc = Linear(n_embd, n_inner, bias=bias, rng=rng)
+        self.c_proj = Linear(n_inner, n_embd, bias=bias, std=residual_std, rng=rng)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.c_proj(self.hidden(x))
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., n_inner)"""
+        return swiglu(self.c_gate(x), self.c_fc(x))
