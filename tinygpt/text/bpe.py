@@ -8,17 +8,20 @@ Units"; on bytes: Radford et al. 2019, section 2.2.
 """
 
 import heapq
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Self
 
 import regex
 
-from tinygpt.text.tokenizer import Tokenizer, split_special
+from tinygpt.text.tokenizer import TOKENIZER_FILE, Tokenizer, split_special
 
 # GPT-2's way to cut text into pieces; no token reaches over a cut. Contractions, then words,
 # numbers and signs with the space before them, then spaces.
+LONG = 200  # bytes in a piece from which on it is merged by heap
 PIECES = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
 
 
@@ -26,14 +29,22 @@ class BPETokenizer(Tokenizer):
     """A tokenizer over bytes and merges.
 
     Token ids: 0 to 255 are the bytes, 256 + i is what merge i makes, then the special tokens.
-    BPETokenizer.train(text, 1024) learns the merges, BPETokenizer.load(folder) reads them.
+    BPETokenizer.train(text, 1024) learns the merges; BPETokenizer.load(file or folder) reads a
+    tokenizer.json, or GPT-2's vocab.json with merges.txt, or encoder.json with vocab.bpe.
     """
 
-    def __init__(self, merges: Sequence[tuple[int, int]], special_tokens: Sequence[str] = ()):
-        """merges: pairs of ids, in the order in which they were learned."""
+    def __init__(
+        self,
+        merges: Sequence[tuple[int, int]],
+        special_tokens: Sequence[str] = (),
+        byte_order: Sequence[int] = range(256),
+    ):
+        """merges: pairs of ids, in the order in which they were learned. byte_order: the bytes with
+        the ids 0 to 255; in GPT-2 those that can be printed come first."""
         self.merges = list(merges)
         self.ranks = {pair: i for i, pair in enumerate(self.merges)}
-        tokens = [bytes([b]) for b in range(256)]
+        self.byte_ids = {byte: i for i, byte in enumerate(byte_order)}
+        tokens = [bytes([b]) for b in byte_order]
         for a, b in self.merges:
             tokens.append(tokens[a] + tokens[b])
         super().__init__(tokens, special_tokens)
@@ -72,13 +83,43 @@ class BPETokenizer(Tokenizer):
 
     def _merged(self, piece: bytes) -> list[int]:
         """Merge the pair that was learned first, wherever it stands, until none is left."""
-        ids, never = list(piece), len(self.merges)
+        ids, never = [self.byte_ids[b] for b in piece], len(self.merges)
+        if len(ids) > LONG:
+            return self._merged_by_heap(ids)
         while len(ids) > 1:
             pair = min(pairwise(ids), key=lambda p: self.ranks.get(p, never))
             if pair not in self.ranks:
                 break
             ids = merge(ids, pair, 256 + self.ranks[pair])
         return ids
+
+    def _merged_by_heap(self, ids: list[int]) -> list[int]:
+        """The same for a piece without end, such as a page of Chinese or of blanks: a heap knows
+        the first pair, and only its neighbours are looked at again. n log n in place of n^2."""
+        n = len(ids)
+        token: list[int | None] = [*ids, None]  # None: merged into the one before, or the end
+        after, before = [*range(1, n + 1)], [*range(-1, n - 1)]
+        heap: list[tuple[int, int]] = []  # rank of a pair, and where its first token stands
+
+        def look(i: int) -> None:
+            rank = self.ranks.get((token[i], token[after[i]]))  # type: ignore[arg-type]
+            if rank is not None:
+                heapq.heappush(heap, (rank, i))
+
+        for i in range(n - 1):
+            look(i)
+        while heap:
+            rank, i = heapq.heappop(heap)
+            j = after[i] if token[i] is not None else n
+            if j == n or self.ranks.get((token[i], token[j])) != rank:  # type: ignore[arg-type]
+                continue  # one of the two is gone since
+            token[i], token[j], after[i] = 256 + rank, None, after[j]
+            if after[i] < n:
+                before[after[i]] = i
+                look(i)
+            if before[i] >= 0:
+                look(before[i])
+        return [t for t in token if t is not None]
 
     # --------------------------------------------------------------------------------- files
 
@@ -104,19 +145,79 @@ class BPETokenizer(Tokenizer):
         }
 
     @classmethod
+    def load(cls, where: str | Path) -> Self:
+        """Read a tokenizer.json, or a vocabulary with its merges, or the one in a folder.
+
+        ValueError where there is none, where it is cut short, and where it cuts text in another
+        way than GPT-2's."""
+        for vocab, merges in _pairs_of_files(Path(where)):
+            if vocab.is_file() and merges.is_file():
+                return cls._from_two_files(vocab, merges)
+        return super().load(where)
+
+    @classmethod
+    def _from_two_files(cls, vocab_file: Path, merges_file: Path) -> Self:
+        try:
+            vocab = json.loads(vocab_file.read_text(encoding="utf-8"))
+            lines = merges_file.read_text(encoding="utf-8").split("\n")
+            pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+            special = sorted(vocab, key=vocab.__getitem__)[256 + len(pairs) :]
+            content = {"model": {"vocab": vocab, "merges": pairs}}
+            return cls._from_content(content, special)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{vocab_file} and {merges_file.name} are cut short or no tokenizer like GPT-2's: "
+                f"{error!r}"
+            ) from error
+
+    @classmethod
     def _from_content(cls, content: Any, special_tokens: list[str]) -> Self:
         """The merges, checked against the vocabulary that stands beside them."""
-        vocab, pairs = content["model"]["vocab"], content["model"]["merges"]
+        _check_cuts(content)
+        vocab, pairs = dict(content["model"]["vocab"]), content["model"]["merges"]
+        for i, token in enumerate(special_tokens):
+            if vocab.pop(token, 256 + len(pairs) + i) != 256 + len(pairs) + i:
+                raise ValueError(f"its special token {token!r} does not stand at the end")
         ids = {bytes(_CHAR_TO_BYTE[c] for c in name): i for name, i in vocab.items()}
         merges = []
-        for i, (a, b) in enumerate(pairs):
+        for i, pair in enumerate(pairs):
+            a, b = pair.split(" ") if isinstance(pair, str) else pair
             left, right = (bytes(_CHAR_TO_BYTE[c] for c in name) for name in (a, b))
             if ids[left + right] != 256 + i:
                 raise ValueError(f"merge {i} makes token {ids[left + right]}, not {256 + i}")
             merges.append((ids[left], ids[right]))
-        if len(vocab) != 256 + len(merges) or any(ids[bytes([b])] != b for b in range(256)):
-            raise ValueError("its tokens are not the 256 bytes in order and one for each merge")
-        return cls(merges, special_tokens)
+        order = sorted(range(256), key=lambda b: ids[bytes([b])])
+        if len(ids) != 256 + len(merges) or any(ids[bytes([b])] != i for i, b in enumerate(order)):
+            raise ValueError("its tokens are not the 256 bytes and one for each merge")
+        return cls(merges, special_tokens, order)
+
+
+def _pairs_of_files(where: Path) -> list[tuple[Path, Path]]:
+    """Where a vocabulary and its merges may lie, for a folder or one of the two files."""
+    names = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")]
+    if where.is_dir():
+        if (where / TOKENIZER_FILE).is_file():
+            return []
+        return [(where / a, where / b) for a, b in names]
+    return [(where.parent / a, where.parent / b) for a, b in names if where.name in (a, b)]
+
+
+def _check_cuts(content: Any) -> None:
+    """ValueError for a tokenizer.json that changes or cuts the text in another way than GPT-2's."""
+    cutter = content.get("pre_tokenizer") or {"type": "ByteLevel"}
+    as_gpt2 = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
+    other = {k: v for k, v in cutter.items() if as_gpt2.get(k, v) != v}
+    for name in ("normalizer", "truncation", "padding"):
+        if content.get(name) is not None:
+            other[name] = content[name]
+    for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
+        if content["model"].get(name):
+            other[name] = content["model"][name]
+    for name in ("byte_fallback", "ignore_merges"):
+        if content["model"].get(name):
+            other[name] = True
+    if other:
+        raise ValueError(f"it works in another way than GPT-2's: {str(other)[:200]}")
 
 
 def merge(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
