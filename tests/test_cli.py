@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,28 @@ def trained(here, capfd):
     assert run(["train", "cats.txt", *FAST]) == 0
     capfd.readouterr()
     return newest(here)
+
+
+@pytest.mark.parametrize("adapters", [[], ["--lora-rank", "2"]])
+def test_a_trained_model_goes_on_with_another_text(trained, here, capfd, adapters):
+    (here / "dogs.txt").write_text(TEXT.replace("cat", "dog"), encoding="utf-8")
+    more = ["--max-steps=6", "--batch-size=2", "--warmup-steps=0", "--workers=1", "--block-size=6"]
+    more += ["--save-steps=3", "--eval-steps=3", "--dropout=0.1", "--learning-rate=0.01"]
+    assert run(["train", "dogs.txt", "--init", str(trained), *more, *adapters]) == 0
+    out = capfd.readouterr().out
+    folder = newest(here)
+    assert folder != trained
+    assert ("frozen ones" in out) == bool(adapters)
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    assert record["model"]["block_size"] == 6
+    assert record["model"]["n_embd"] == 8
+    assert record["training"]["weight_decay"] == 0.0  # of the preset finetune or lora
+    assert (folder / "tokenizer.json").read_bytes() == (trained / "tokenizer.json").read_bytes()
+    assert run(["generate", str(folder), "the", "--max-new-tokens", "3"]) == 0
+    assert run(["eval", str(folder)]) == 0
+    whole = (folder / "checkpoints" / "step-6" / "model.safetensors").read_bytes()
+    assert run(["train", "--resume", str(folder / "checkpoints" / "step-3")]) == 0
+    assert (folder / "checkpoints" / "step-6" / "model.safetensors").read_bytes() == whole
 
 
 def test_every_way_to_write(trained, capfd):
@@ -443,6 +466,13 @@ def test_corpora(here, capfd, monkeypatch):
         (["train", "cats.txt", "--patience", "-1"], "patience >= 0"),
         (["train", "cats.txt", "--special-tokens", "a b"], "without blanks, got 'a b'"),
         (["train", "cats.txt", "--tokenizer=char", "--vocab-size=5"], "leave it out"),
+        (["train", "cats.txt", "--init", "nowhere at all"], "nowhere at all is no folder"),
+        (["train", "cats.txt", "--init", "model", "--n-layer=3"], "brings its own n_layer"),
+        (["train", "cats.txt", "--init", "model", "--tokenizer=char"], "brings its own tokenizer"),
+        (["train", "cats.txt", "--init", "model", "--block-size=99"], "learned 8 positions, not"),
+        (["train", "cats.txt", "--init", "model", "--lora-rank=99"], "a rank of 1 to 8, got 99"),
+        (["train", "--resume", "model", "--init", "model"], "leave --init out"),
+        (["generate", "pickled", "hello"], "pytorch_model.bin is a pickle"),
         (["train", "--resume", "nowhere"], "there is no run nowhere"),
         (["train", "--resume", "empty"], "empty has no resume point"),
         (["eval", "nowhere"], "nowhere is no folder"),
@@ -500,6 +530,8 @@ def test_errors_are_one_paragraph_and_exit_2(here, capfd, argv, message):
         "model"
     )
     ByteTokenizer().save("model")
+    shutil.copytree("model", "pickled")
+    os.rename("pickled/model.safetensors", "pickled/pytorch_model.bin")
     assert run(argv) == 2
     err = capfd.readouterr().err
     assert message in err

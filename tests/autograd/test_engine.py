@@ -72,6 +72,29 @@ def test_backward_without_a_leaf_is_refused():
 # --------------------------------------------------------------------------------- order, depth
 
 
+def test_an_op_may_ask_whose_gradient_is_wanted():
+    asked = []
+
+    @op
+    def asks(a, b, c, /):
+        asked.append((recording(), *(recording(i) for i in range(3))))
+        return a + b, lambda dy: (dy, dy, None)
+
+    x, y = Tensor([1.0], requires_grad=True), Tensor([1.0])
+    asks(x, y, None)
+    asks(y, x, 2)
+    asks(y, y, y)
+    with no_grad():
+        asks(x, x, x)
+    assert asked == [
+        (True, True, False, False),
+        (True, False, True, False),
+        (False,) * 4,
+        (False,) * 4,
+    ]
+    assert recording() and recording(0)  # outside of an op nothing is known
+
+
 def test_a_chain_of_50000_ops():
     x = leaf(1.0)
     y = x

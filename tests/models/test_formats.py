@@ -1,6 +1,6 @@
 """Weights of other people: GPT-2's, nanoGPT's, minGPT's and Llama's files.
 
-    pytest -m parity        also against transformers itself, where it is installed
+pytest -m parity        also against transformers itself, where it is installed
 """
 
 import importlib.util

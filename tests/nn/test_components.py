@@ -97,7 +97,7 @@ def test_swiglu_is_its_formula():
 
 
 def test_groups_of_heads():
-    """H = 4, G = 2: heads 0 and 1 read group 0. Equal to four heads whose keys are written twice."""
+    """H = 4, G = 2: heads 0 and 1 read group 0, heads 2 and 3 read group 1."""
     qkv = normal(2, 5, 8 * 3)
     q, k, v = nn.split_groups(qkv, n_head=4, n_kv_head=2)
     assert (q.shape, k.shape) == ((2, 4, 5, 3), (2, 2, 5, 3))

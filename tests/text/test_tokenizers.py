@@ -1,8 +1,11 @@
 """Tokenizers: any text comes back, the merges are the ones of the written rule."""
 
+import importlib.util
 import json
 import os
+import random
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -261,3 +264,134 @@ def test_missing_and_cut_files_are_refused(tmp_path):
     os.truncate(tmp_path / "tokenizer.json", 1000)
     with pytest.raises(ValueError, match="cut short"):
         load_tokenizer(tmp_path)
+
+
+# --------------------------------------------------------------------------- GPT-2's own files
+
+HARD = {
+    "code": "def f(x):\n\treturn {k: v for k, v in x.items()}  # don't, I'LL\n" * 20,
+    "chinese": "天地玄黄宇宙洪荒，日月盈昃。" * 200,
+    "emoji": "👩‍👩‍👧‍👦 👍🏽 🇨🇳 e\u0301 ✌️ " * 40,
+    "spaces": " " * 5000 + "x" + " " * 4999 + "\n" * 300 + "\t" * 500,
+    "control": "".join(map(chr, range(32))) * 20 + "\x7f\x85\xa0\u2028\ufeff",
+    "special": f"a{END}b",
+}
+
+
+def mixed(n, seed=0):
+    """Characters of many kinds in any order."""
+    draw = random.Random(seed)
+    kinds = [(32, 127), (0x4E00, 0x9FFF), (0, 32), (0x1F600, 0x1F640), (0x200D, 0x200E),
+             (0xFE0F, 0xFE10), (32, 33), (0x3B1, 0x3C9), (0x621, 0x64A)]  # fmt: skip
+    return "".join(chr(draw.randrange(*draw.choice(kinds))) for _ in range(n))
+
+
+def write_gpt2_files(folder, tokenizer, names=("vocab.json", "merges.txt")):
+    """The same merges as GPT-2 keeps them: bytes that can be printed first, then the others."""
+    content = tokenizer._content()["model"]
+    spelled = [None] * len(content["vocab"])
+    for name, i in content["vocab"].items():
+        spelled[i] = name
+    bytes_first = sorted(spelled[:256])
+    vocab = {name: i for i, name in enumerate([*bytes_first, *spelled[256:], END])}
+    lines = ["#version: 0.2", *(f"{a} {b}" for a, b in content["merges"]), ""]
+    (folder / names[0]).write_text(json.dumps(vocab), encoding="utf-8")
+    (folder / names[1]).write_text("\n".join(lines), encoding="utf-8")
+    return vocab
+
+
+@pytest.mark.parametrize("names", [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")])
+def test_gpt2s_two_files(tmp_path, names):
+    vocab = write_gpt2_files(tmp_path, BPE, names)
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.special_tokens == {END: BPE.vocab_size}
+    assert loaded.vocab_size == len(vocab) == BPE.vocab_size + 1
+    assert loaded.encode("!") == [0] and loaded.encode(" ") == [220]  # as in GPT-2
+    for file in names:
+        assert BPETokenizer.load(tmp_path / file).merges == loaded.merges
+    for text in (*HARD.values(), TEXT, mixed(3000)):
+        ids = loaded.encode(text)
+        assert [loaded.token_bytes(i) for i in ids] == [
+            BPE.token_bytes(i) for i in BPE.encode(text)
+        ]
+        assert loaded.decode(ids) == text
+    assert loaded.encode(f"a{END}b", allow_special=True) == [vocab["a"], vocab[END], vocab["b"]]
+    loaded.save(tmp_path)
+    again = load_tokenizer(tmp_path)  # now from tokenizer.json, which also has the order
+    assert again.encode(TEXT) == loaded.encode(TEXT)
+
+
+@given(st.text("ab c", max_size=400))
+@settings(max_examples=100, derandomize=True, deadline=None)
+def test_by_heap_the_same_merges(text):
+    ids = list(text.encode("utf-8"))
+    expected = [*ids]
+    while len(expected) > 1:
+        ranked = [BPE.ranks.get(p, 10**9) for p in pairwise(expected)]
+        if min(ranked) == 10**9:
+            break
+        pair = BPE.merges[min(ranked)]
+        expected = merge(expected, pair, 256 + min(ranked))
+    assert BPE._merged_by_heap(ids) == expected
+
+
+def test_a_piece_without_end():
+    """Quadratic it would take minutes."""
+    tokenizer = BPETokenizer.train("a" * 64, 262)
+    assert len(tokenizer.encode("a" * 200_001)) == 3126
+    assert len(tokenizer.encode("天" * 100_000)) == 300_000
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("vocab.json", lambda t: t[:100], "vocab.json and merges.txt are cut short"),
+        ("merges.txt", lambda t: t[: len(t) // 2], "cut short or no tokenizer like GPT-2's"),
+        ("merges.txt", lambda t: t.replace("\n", "\nx y z\n", 3), "cut short or no tokenizer"),
+        ("vocab.json", lambda t: t.replace('"!"', '"\u4e00"'), "cut short or no tokenizer"),
+    ],
+)
+def test_two_files_that_are_refused(tmp_path, file, change, message):
+    write_gpt2_files(tmp_path, BPE)
+    text = (tmp_path / file).read_text(encoding="utf-8")
+    (tmp_path / file).write_text(change(text), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pre_tokenizer": {"type": "Whitespace"}}, "Whitespace"),
+        ({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True}}, "add_prefix_space"),
+        ({"normalizer": {"type": "NFC"}}, "NFC"),
+    ],
+)
+def test_tokenizers_that_work_in_another_way(tmp_path, change, message):
+    BPE.save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | change), encoding="utf-8")
+    with pytest.raises(ValueError, match=f"in another way than GPT-2's.*{message}"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parity
+@pytest.mark.skipif(not os.environ.get("TINYGPT_GPT2"), reason="TINYGPT_GPT2: a folder of GPT-2's")
+@pytest.mark.skipif(not importlib.util.find_spec("tiktoken"), reason="tiktoken")
+def test_gpt2s_vocabulary_against_tiktoken():
+    """TINYGPT_GPT2 is a folder with encoder.json and vocab.bpe, or vocab.json and merges.txt."""
+    import tiktoken
+
+    tokenizer = load_tokenizer(os.environ["TINYGPT_GPT2"])
+    ranks = {tokenizer.token_bytes(i): i for i in range(50256)}
+    pattern = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""
+    theirs = tiktoken.Encoding(
+        "gpt2", pat_str=pattern, mergeable_ranks=ranks, special_tokens={END: 50256}
+    )
+    for text in (*HARD.values(), TEXT, mixed(50_000)):
+        assert tokenizer.encode(text) == theirs.encode_ordinary(text)
+        assert tokenizer.encode(text, True) == theirs.encode(text, allowed_special="all")
+    assert tokenizer.encode("Hello,") == [15496, 11]  # T2
+    assert tokenizer.encode(f"a{END}b", allow_special=True) == [64, 50256, 65]  # T3
+    assert tokenizer.encode(f"a{END}b") == [64, 27, 91, 437, 1659, 5239, 91, 29, 65]

@@ -22,7 +22,7 @@ def info(argv: list[str]) -> None:
     parse(InfoCommand, argv, "info")
     print(f"tinygpt      {__version__}")
     print(f"Python       {platform.python_version()} ({platform.platform()})")
-    for package in ("numpy", "safetensors", "cupy-cuda13x", "cupy-cuda12x"):
+    for package in ("numpy", "cupy-cuda13x", "cupy-cuda12x"):
         try:
             print(f"{package:<12} {version(package)}")
         except PackageNotFoundError:

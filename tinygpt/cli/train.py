@@ -1,7 +1,7 @@
 """tinygpt train: train a GPT on a text, or go on with a run."""
 
 import shutil
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from tinygpt.backend import default_device, device_index, gpu
 from tinygpt.cli import settings as s
 from tinygpt.generation.writing import stream_text
 from tinygpt.models.gpt import GPT, GPTConfig
+from tinygpt.models.pretrained import find
 from tinygpt.text.batches import window_batches
 from tinygpt.text.corpora import Corpus, DataArguments, load_corpus
 from tinygpt.text.ids import corpus_ids
@@ -39,7 +40,10 @@ class TrainCommand:
     data: _Data = field(default_factory=_Data)
     model: GPTConfig = field(default_factory=GPTConfig)
     training: TrainingArguments = field(default_factory=TrainingArguments)
-    preset: str = "tiny"  # settings that go by a name: tiny, nanogpt-cpu, baby, gpt2
+    preset: str = (
+        "tiny"  # settings that go by a name: tiny, nanogpt-cpu, baby, gpt2, finetune, lora
+    )
+    init: str | None = None  # begin with this trained model: a folder, or a published one (gpt2)
     config: Path | None = None  # a run.json or a TOML file with settings
     resume: Path | None = None  # go on with this run, as if it had never stopped
 
@@ -73,7 +77,9 @@ def model_writes(model: GPT, tokenizer: Tokenizer, seed: int) -> str:
 
 def _new_run(argv: list[str]) -> Trainer:
     given = s.given_names(argv)
-    name = s.option(argv, "preset") or "tiny"
+    init = s.option(argv, "init")
+    fine_tuning = "lora" if s.option(argv, "lora-rank") else "finetune"
+    name = s.option(argv, "preset") or (fine_tuning if init else "tiny")
     settings = s.preset(name)
     path = s.option(argv, "config")
     if path is not None:
@@ -86,16 +92,19 @@ def _new_run(argv: list[str]) -> Trainer:
 
     corpus = _corpus(data)
     _suggest(corpus, name, device)
-    tokenizer = _make_tokenizer(command, corpus, explicit="vocab_size" in given)
-    config = replace(command.model, vocab_size=tokenizer.vocab_size)
-    model = GPT(config, seed=training.seed, device=device)
-    need = _disk(model.num_parameters(), len(corpus.train))
+    if init:
+        model, tokenizer = _trained(init, command, given, device)
+    else:
+        tokenizer = _make_tokenizer(command, corpus, explicit="vocab_size" in given)
+        config = replace(command.model, vocab_size=tokenizer.vocab_size)
+        model = GPT(config, seed=training.seed, device=device)
+    need = _disk(model.num_parameters() + model.num_frozen(), len(corpus.train))
     folder = new_run_folder(training.output_dir, corpus.name, need)
     try:
         trainer = _trainer(model, training, corpus, tokenizer, folder)
         training.workers = len(trainer.workers.models)  # the same number when the run goes on
         arguments = DataArguments(**s.take(asdict(data), DataArguments))
-        write_run(folder, config, training, arguments, _text_record(corpus, trainer))
+        write_run(folder, model.config, training, arguments, _text_record(corpus, trainer))
     except BaseException:
         shutil.rmtree(folder)
         raise
@@ -152,6 +161,31 @@ def _make_tokenizer(command: TrainCommand, corpus: Corpus, *, explicit: bool) ->
     return tokenizer
 
 
+CHANGEABLE = ("dropout", "block_size", "lora_rank", "lora_alpha")  # of a trained model
+
+
+def _trained(
+    init: str, command: TrainCommand, given: set[str], device: str
+) -> tuple[GPT, Tokenizer]:
+    """The model to begin with, and its tokenizer."""
+    fixed = {f.name for f in fields(GPTConfig)} - set(CHANGEABLE) | {"tokenizer", "special_tokens"}
+    if given & fixed:
+        raise ValueError(
+            f"--init {init} brings its own {', '.join(sorted(given & fixed))}: leave that out. Of "
+            f"a trained model {', '.join(CHANGEABLE)} can be changed"
+        )
+    changes = {name: getattr(command.model, name) for name in CHANGEABLE if name in given}
+    folder = find(init)
+    model = GPT.from_pretrained(folder, seed=command.training.seed, device=device, **changes)
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.vocab_size != model.config.vocab_size:
+        raise ValueError(
+            f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model "
+            f"{model.config.vocab_size}: they do not belong together"
+        )
+    return model, tokenizer
+
+
 def _disk(n_parameters: int, n_characters: int) -> int:
     """Bytes: the best model and a new one beside it; the resume points and one that is being
     written, each with two moments; the ids, where they will lie in a file."""
@@ -185,17 +219,20 @@ def _trainer(
         floor=_floor(corpus, tokenizer, ids["validation"], begin, model.config.block_size),
     )
     c, n, workers = model.config, model.num_parameters(), len(trainer.workers.models)
+    frozen = model.num_frozen()
     memory = expected_memory(
         c,
         training,
         n_parameters=n,
+        n_frozen=frozen,
         n_moments=len(trainer.optimizer.moments),
         workers=workers,
     )
     print(
         f"{corpus.name}: {len(corpus.train):,} characters are {len(ids['train']):,} tokens to "
         f"train on, {len(ids['validation']):,} held out; vocabulary {tokenizer.vocab_size}\n"
-        f"model: {n:,} parameters, {c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, "
+        f"model: {n:,} parameters{f' beside {frozen:,} frozen ones' if frozen else ''}, "
+        f"{c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, "
         f"block {c.block_size}; device {training.device}"
         f"{f', {workers} workers' if workers > 1 else ''}\n"
         f"memory: about {memory.total / 1e6:.0f} MB ({memory.parameters / 1e6:.0f} for parameters, "
@@ -243,7 +280,7 @@ def _text_record(corpus: Corpus, trainer: Trainer) -> dict[str, Any]:
 def _going_on(argv: list[str], where: Path) -> Trainer:
     """The run as it was at its resume point; options may change how it is trained from there on."""
     given = s.given_names(argv)
-    for name in ("preset", "config", "seed", "output_dir"):
+    for name in ("preset", "init", "config", "seed", "output_dir"):
         if name in given:
             raise ValueError(f"--resume goes on with the run's own {name}: leave --{name} out")
     run, point = find_checkpoint(where)

@@ -78,7 +78,9 @@ class GPTConfig:
     @property
     def mlp_width(self) -> int:
         """n_inner, or what stands for 0: with a gate, as many parameters as without."""
-        return self.n_inner or (8 * -(-self.n_embd // 3) if self.mlp == "swiglu" else 4 * self.n_embd)
+        return self.n_inner or (
+            8 * -(-self.n_embd // 3) if self.mlp == "swiglu" else 4 * self.n_embd
+        )
 
     @property
     def kv_heads(self) -> int:

@@ -42,7 +42,7 @@ WHOLE = {"wte.weight": TABLE, "ln_f.weight": "norm.weight", "lm_head.weight": "l
 
 def read_config(config: dict[str, Any]) -> dict[str, Any]:
     """GPTConfig's fields. ValueError names what is missing and what this model cannot do."""
-    fields = {ours: config.get(theirs) for ours, theirs in FIELDS.items()}
+    fields: dict[str, Any] = {ours: config.get(theirs) for ours, theirs in FIELDS.items()}
     missing = [FIELDS[ours] for ours, value in fields.items() if value is None]
     if missing:
         raise ValueError(f"it lacks {', '.join(missing)}")
@@ -137,7 +137,8 @@ def views(
     for i in range(config.n_layer):
         for ours, theirs in BLOCK.items():
             found[f"layers.{i}.{theirs}"] = arrays[f"h.{i}.{ours}"].T
-        for letter, part in zip("qkv", np.split(arrays[f"h.{i}.attn.c_attn.weight"], cuts, axis=1)):
+        parts = np.split(arrays[f"h.{i}.attn.c_attn.weight"], cuts, axis=1)
+        for letter, part in zip("qkv", parts, strict=True):
             found[f"layers.{i}.self_attn.{letter}_proj.weight"] = part.T
     return found
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.backend import is_host, like
+from tinygpt.backend import is_host, like, to_cpu
 from tinygpt.files import copy_array, map_arrays, write_arrays, write_text
 from tinygpt.models import gpt2_format, llama_format
 
@@ -68,7 +68,7 @@ def _pickle(paths: Any) -> str:
         f"read. Where you trust it, convert it with PyTorch:\n"
         f'python -c "import sys, torch; from safetensors.torch import save_file; '
         f"w = torch.load(sys.argv[1], weights_only=True); w = w.get('model', w); "
-        f"save_file({{k: v.clone() for k, v in w.items()}}, sys.argv[2])\" "
+        f'save_file({{k: v.clone() for k, v in w.items()}}, sys.argv[2])" '
         f"{found[0]} {found[0].with_name(WEIGHTS_FILE)}"
     )
 
@@ -204,5 +204,6 @@ def save(model: Any, folder: Path, fields: dict[str, Any]) -> None:
     if layout is llama_format:
         fields = fields | {"n_inner": model.config.mlp_width}
     write_text(folder / CONFIG_FILE, json.dumps(layout.write_config(fields), indent=2) + "\n")
-    views = layout.views(model.state_dict(), model.config)
+    arrays = {name: to_cpu(p.data) for name, p in model.named_tensors()}
+    views = layout.views(arrays, model.config)
     write_arrays(folder / WEIGHTS_FILE, {layout.full_name(name): a for name, a in views.items()})

@@ -12,8 +12,8 @@ from tinygpt.nn.block import Block
 from tinygpt.nn.cross_entropy import cross_entropy, cross_entropy_plain
 from tinygpt.nn.dropout import Dropout, dropout
 from tinygpt.nn.embedding import Embedding, embedding, unembed
-from tinygpt.nn.grouped import share_heads, split_groups
 from tinygpt.nn.gelu import erf, gelu, gelu_plain
+from tinygpt.nn.grouped import share_heads, split_groups
 from tinygpt.nn.layernorm import LayerNorm, layer_norm, layer_norm_plain
 from tinygpt.nn.linear import Linear, linear
 from tinygpt.nn.mlp import MLP
@@ -34,8 +34,8 @@ __all__ = [
     "Linear",
     "Module",
     "RMSNorm",
-    "SwiGLU",
     "SinusoidalPosition",
+    "SwiGLU",
     "alibi_slopes",
     "attention",
     "attention_plain",

@@ -157,7 +157,7 @@ class CausalSelfAttention(Module):
 
     c_attn (C, 3C), c_proj (C, C): GPT-2's names. Dropout stands on the attention weights. position
     "rotary" or "alibi": where the tokens stand is told here; any other: it was told before. With
-    n_kv_head below n_head queries share keys and values (grouped.py), and c_attn is (C, (H + 2G) D).
+    n_kv_head G below n_head queries share keys and values (grouped.py); c_attn is (C, (H + 2G) D).
     rope_base, rope_scaling: see `rotary`. ValueError for heads that do not divide.
     """
 

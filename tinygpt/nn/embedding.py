@@ -59,7 +59,8 @@ def unembed(x, table, /):
 
     def backward(dy):  # dx = dy table,  dtable = dy^T x
         dy = dy.reshape(len(rows), -1)
-        return (dy @ table).reshape(x.shape), dy.T @ rows if to_table else None
+        dtable = dy.T @ rows if to_table else None
+        return (dy @ table).reshape(x.shape), dtable
 
     return (rows @ table.T).reshape((*x.shape[:-1], len(table))), backward
 
@@ -67,7 +68,9 @@ def unembed(x, table, /):
 class Embedding(Module):
     """weight (n_rows, n_embd), normal with this standard deviation."""
 
-    def __init__(self, n_rows: int, n_embd: int, *, std: float = 0.02, rng: np.random.Generator | None):
+    def __init__(
+        self, n_rows: int, n_embd: int, *, std: float = 0.02, rng: np.random.Generator | None
+    ):
         self.weight = normal(rng, (n_rows, n_embd), std)
 
     def __call__(self, ids: Array) -> Tensor:

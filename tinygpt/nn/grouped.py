@@ -1,7 +1,7 @@
 """Grouped heads: several queries share one key and one value, so that the KV cache is smaller.
 
-    queries   q0 q1 q2 q3 q4 q5      H = 6 heads
-    keys      k0 k0 k0 k1 k1 k1      G = 2 groups, each read by H / G queries
+queries   q0 q1 q2 q3 q4 q5      H = 6 heads
+keys      k0 k0 k0 k1 k1 k1      G = 2 groups, each read by H / G queries
 """
 
 from tinygpt.autograd.engine import op

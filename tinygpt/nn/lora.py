@@ -20,9 +20,7 @@ from tinygpt.nn.module import Module, normal
 class LoRALinear(Module):
     """A Linear, frozen, with an adapter: lora_A (in, r), normal; lora_B (r, out), at first 0."""
 
-    def __init__(
-        self, layer: Linear, rank: int, alpha: float, *, rng: np.random.Generator | None
-    ):
+    def __init__(self, layer: Linear, rank: int, alpha: float, *, rng: np.random.Generator | None):
         n_in, n_out = layer.weight.shape
         if not 1 <= rank <= min(n_in, n_out):
             raise ValueError(f"expected a rank of 1 to {min(n_in, n_out)}, got {rank}")

@@ -74,6 +74,10 @@ class Module:
         """How many numbers are trained; tied weights count once."""
         return sum(p.size for p in self.parameters())
 
+    def num_frozen(self) -> int:
+        """How many numbers belong to the model and are not trained."""
+        return sum(p.size for _, p in self.named_tensors()) - self.num_parameters()
+
     # ------------------------------------------------------------------------------- modes
 
     def train(self, mode: bool = True) -> Self:

@@ -319,9 +319,30 @@ BUGS = [
     Bug(
         "rotary: every part of a text begins at position 0",
         "nn/attention.py",
-        "rotary(q, start=start), rotary(k, start=start)",
-        "rotary(q), rotary(k)",
+        "rotary(part, start=start, **self.rope)",
+        "rotary(part, **self.rope)",
         "without a cache it always does",
+    ),
+    Bug(
+        "rms norm: the second term forgotten",
+        "nn/rmsnorm.py",
+        "        dx -= n * (row_dot(dx, n) / C)\n",
+        "",
+        "the length also depends on x, which is easily forgotten",
+    ),
+    Bug(
+        "swiglu: the gate's slope without its own sigmoid",
+        "nn/swiglu.py",
+        "(s + silu * (1.0 - s))",
+        "s",
+        "the gate is taken for a plain sigmoid",
+    ),
+    Bug(
+        "grouped heads dealt out in turn",
+        "nn/grouped.py",
+        "xp.broadcast_to(x[:, :, None], (B, G, times, S, D))",
+        "xp.broadcast_to(x[:, None], (B, times, G, S, D))",
+        "tile and repeat differ only in the order",
     ),
     Bug(
         "cache: cut at the block, its positions kept",

@@ -14,8 +14,13 @@ class ByteTokenizer(BPETokenizer):
     ByteTokenizer().encode("aé") -> [97, 195, 169].
     """
 
-    def __init__(self, merges: Sequence[tuple[int, int]] = (), special_tokens: Sequence[str] = ()):
-        if merges:
+    def __init__(
+        self,
+        merges: Sequence[tuple[int, int]] = (),
+        special_tokens: Sequence[str] = (),
+        byte_order: Sequence[int] = range(256),
+    ):
+        if merges or list(byte_order) != list(range(256)):
             raise ValueError(f"a byte tokenizer merges nothing, got {len(merges)} merges")
         super().__init__((), special_tokens)
 

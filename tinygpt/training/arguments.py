@@ -66,6 +66,20 @@ PRESETS: dict[str, dict[str, Any]] = {
         "sample_steps": 1000,
     },
 }
+# to go on from a trained model (--init): all of it, or adapters alone, which bear larger steps
+FINE_TUNING = {
+    "max_steps": 200,
+    "batch_size": 8,
+    "learning_rate": 1e-4,
+    "min_learning_rate": 1e-5,
+    "warmup_steps": 20,
+    "weight_decay": 0.0,
+    "eval_steps": 50,
+    "save_steps": 100,
+    "sample_steps": 100,
+}
+PRESETS["finetune"] = FINE_TUNING
+PRESETS["lora"] = FINE_TUNING | {"learning_rate": 1e-3, "min_learning_rate": 1e-4}
 FOR_A_GPU = ("baby", "gpt2")
 OPTIMIZERS = ("adamw", "adam", "nadamw", "nadam", "sgd")
 

@@ -31,12 +31,18 @@ class Memory:
 
 
 def expected_memory(
-    config: GPTConfig, a: TrainingArguments, *, n_parameters: int, n_moments: int, workers: int
+    config: GPTConfig,
+    a: TrainingArguments,
+    *,
+    n_parameters: int,
+    n_moments: int,
+    workers: int,
+    n_frozen: int = 0,
 ) -> Memory:
-    """The formula above."""
+    """The formula above; what is frozen has its value alone."""
     C, T, H, V = config.n_embd, config.block_size, config.n_head, config.vocab_size
     at_once = a.micro_batch_size or -(-a.batch_size // workers)
     positions = min(workers * at_once, a.batch_size) * T
     kept = positions * (config.n_layer * (16 * C + H * T) + 3 * V + 16 * C + 2 * H * T)
     arrays = 2 + n_moments + (workers - 1)
-    return Memory(NUMBER * n_parameters * arrays, NUMBER * kept)
+    return Memory(NUMBER * (n_parameters * arrays + n_frozen), NUMBER * kept)
