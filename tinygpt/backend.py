@@ -265,6 +265,7 @@ def keep_freed_memory() -> None:
     if platform.libc_ver()[0] != "glibc":
         return
     mallopt = ctypes.CDLL(None).mallopt
-    trim_threshold, mmap_threshold = -1, -3  # the names of malloc.h
+    trim_threshold, mmap_threshold, arena_max = -1, -3, -8  # the names of malloc.h
+    mallopt(arena_max, 1)
     mallopt(mmap_threshold, 1 << 30)
     mallopt(trim_threshold, (1 << 31) - 1)
