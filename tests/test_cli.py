@@ -172,6 +172,53 @@ def test_bench_samplers(trained, capfd):
     assert len(rows["held-out text"]) == len(rows["beam search, 4 beams"]) == 4
 
 
+def test_bench_train_alone(here, capfd):
+    """Without PyTorch: ours, and the limit."""
+    assert run(["bench", "train", "--config", "M", "--rounds", "2", "--json", "m.json"]) == 0
+    out = capfd.readouterr().out
+    assert "M: microgpt's size, a step; 2 rounds" in out
+    assert "of sgemm in this run" in out
+    content = json.loads((here / "m.json").read_text(encoding="utf-8"))
+    ours, limit = content["sides"]
+    assert (ours["name"], limit["name"]) == ("tinygpt", "sgemm")
+    assert len(ours["seconds"]) == 2 and ours["peak_bytes"] > 1e7
+    assert abs(ours["loss"] - np.log(27)) < 0.1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch"), reason="PyTorch is there")
+def test_bench_against_what_is_not_installed(capfd):
+    assert run(["bench", "train", "--vs", "torch"]) == 2
+    assert "torch is not installed here: pip install torch" in capfd.readouterr().err
+
+
+def test_two_sides_that_do_not_do_the_same():
+    from tinygpt.bench.rotation import Times
+    from tinygpt.bench.sides import check_equal
+
+    ours = Times("tinygpt", (1.0,), {"loss": 4.1700})
+    check_equal(ours, Times("torch", (1.0,), {"loss": 4.17005}))
+    with pytest.raises(RuntimeError, match=r"torch does not do the same work: its first loss"):
+        check_equal(ours, Times("torch", (1.0,), {"loss": 4.1702}))
+    with pytest.raises(RuntimeError, match="torch does not write the same"):
+        check_equal(
+            Times("tinygpt", (1.0,), {"first": [1]}), Times("torch", (1.0,), {"first": [2]})
+        )
+
+
+def test_bench_ops(capfd, monkeypatch):
+    for name, size in (("B", 1), ("H", 1), ("T", 8), ("D", 4), ("C", 8), ("V", 11)):
+        monkeypatch.setattr(f"tinygpt.bench.ops.{name}", size)
+    assert run(["bench", "ops", "--rounds", "2"]) == 0
+    assert "attention" in capfd.readouterr().out
+
+
+def test_bench_grid(here, capfd, monkeypatch):
+    monkeypatch.setattr("tinygpt.bench.growth.VALUES", {"n_embd": (8, 16), "batch_size": (1, 2)})
+    assert run(["bench", "train", "--grid", "--rounds", "1", "--output", "g.png"]) == 0
+    assert "tokens/s" in capfd.readouterr().out
+    assert (here / "g.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_bench_cache(here, capfd, monkeypatch):
     monkeypatch.setattr("tinygpt.bench.cache.BLOCK_SIZE", 40)
     assert run(["bench", "cache", "--rounds", "2", "--output", "c.png"]) == 0
@@ -503,6 +550,11 @@ def test_corpora(here, capfd, monkeypatch):
         (["bench", "samplers", "model"], "does not say what it was trained on"),
         (["bench", "samplers", "--length", "0"], "length >= 1, got 0"),
         (["bench", "cache", "--output", "no/x.png"], "no is no folder"),
+        (["bench", "train", "--json", "no/x.json"], "no is no folder"),
+        (["bench", "train", "--config", "D"], "config D is for generate"),
+        (["bench", "generate", "--config", "A"], "config A is for train"),
+        (["bench", "train", "--vs", "transformers"], "is not there for train"),
+        (["bench", "engine", "--vs", "transformers"], "is not there for engine"),
         (["generate", "model", ""], "prompt is empty"),
         (["generate", "model", "hello", "world"], "quote the prompt"),
         (["gradcheck", "nonsense"], "no op nonsense: expected some of add, sub"),

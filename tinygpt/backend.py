@@ -180,6 +180,8 @@ def synchronize() -> None:
 
 # ---------------------------------------------------------------- what the two do differently
 
+SMALL = 2048  # elements, up to which the shortest way through Python is the fastest
+
 
 def batched_matmul(a: Array, b: Array, out: Array | None = None) -> Array:
     """a @ b over stacks of matrices.   (..., n, m), (..., m, k) -> (..., n, k)
@@ -193,9 +195,10 @@ def batched_matmul(a: Array, b: Array, out: Array | None = None) -> Array:
 def row_sum(a: Array) -> Array:
     """sum_j a_ij over the last axis.   (..., n) -> (..., 1)
 
-    By BLAS on a CPU, as a product with ones: six times faster than a.sum(-1) on short rows.
+    By BLAS on a CPU, as a product with ones: six times faster than a.sum(-1) on short rows, where
+    there are many.
     """
-    if is_host(a):
+    if is_host(a) and a.size > SMALL:
         n = a.shape[-1]
         return (a.reshape(-1, n) @ np.ones(n, a.dtype)).reshape((*a.shape[:-1], 1))
     return a.sum(axis=-1, keepdims=True)
@@ -212,9 +215,11 @@ def add_rows(out: Array, ids: Array, rows: Array) -> None:
     """out[ids[i]] += rows[i], repeated ids included.   out (V, C), ids (N,), rows (N, C)
 
     The rows of one id are added in the order in which they come, so the bits repeat from run to
-    run. (`np.add.at` is slower, and on a GPU it adds in any order.)
+    run. (`np.add.at` is several times slower on many rows, and on a GPU it adds in any order.)
     """
-    if is_host(out):
+    if is_host(out) and rows.size <= SMALL:
+        np.add.at(out, ids, rows)
+    elif is_host(out):
         order = np.argsort(ids, kind="stable")
         ids = ids[order]
         starts = np.flatnonzero(np.diff(ids, prepend=-1))  # where the next id begins

@@ -2,7 +2,6 @@
 copies. Only here to be compared with; PyTorch is no dependency.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -135,5 +134,3 @@ class Writer:
             h = F.gelu(torch.addmm(fc[1], block.ln_2(x), fc[0]), approximate="tanh")
             x = x + torch.addmm(down[1], h, down[0])
         return m.ln_f(x)
-
-

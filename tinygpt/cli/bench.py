@@ -1,15 +1,17 @@
 """tinygpt bench: measurements, side by side."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from tyro.conf import Positional
 
-from tinygpt.bench import cache, engine, samplers
+from tinygpt.bench import cache, engine, growth, ops, samplers, sides
 from tinygpt.cli.evaluate import held_out_ids
 from tinygpt.cli.settings import parse
+from tinygpt.files import write_text
 from tinygpt.models.gpt import GPT
 from tinygpt.text.load import load_tokenizer
 from tinygpt.training.run_folder import newest_run
@@ -19,6 +21,14 @@ from tinygpt.training.run_folder import newest_run
 class BenchCommand:
     """Measurements, side by side.
 
+    tinygpt bench train --config A --vs torch: training steps
+
+    tinygpt bench train --grid: speed against width, depth, block and batch, and a picture
+
+    tinygpt bench generate --vs torch: writing with GPT-2's size
+
+    tinygpt bench ops: what the fast form of an op gains over its formula
+
     tinygpt bench engine: what the tape costs for each op
 
     tinygpt bench cache: time for the next token with and without the KV cache, and a picture
@@ -26,12 +36,17 @@ class BenchCommand:
     tinygpt bench samplers RUN: how varied, and how likely, is what each way to sample writes
     """
 
-    what: Positional[Literal["engine", "cache", "samplers"]]
+    what: Positional[
+        Literal["train", "generate", "ops", "engine", "cache", "samplers"]
+    ]  # what to measure
     run: Positional[Path | None] = None  # samplers: the folder of a run (default: the newest)
-    vs: Literal["torch"] | None = None  # engine: also time PyTorch, if it is installed
-    rounds: int = 15  # engine, cache: how often each side is timed
+    config: Literal["M", "A", "B", "C", "D"] | None = None  # train: M to C; generate: D
+    vs: tuple[Literal["torch", "torch.compile", "transformers"], ...] = ()  # also time these
+    rounds: int = 9  # how often each side is timed
+    grid: bool = False  # train: vary width, depth, block and batch
     length: int = 256  # samplers: tokens of each text
-    output: Path = Path("cache.png")  # cache: the picture
+    output: Path | None = None  # cache, grid: the picture; default: cache.png, growth.png
+    json: Path | None = None  # train, generate: all times as JSON
 
 
 def bench(argv: list[str]) -> None:
@@ -39,22 +54,57 @@ def bench(argv: list[str]) -> None:
     for name in ("rounds", "length"):
         if getattr(command, name) < 1:
             raise ValueError(f"expected {name} >= 1, got {getattr(command, name)}")
-    {"engine": _engine, "cache": _cache, "samplers": _samplers}[command.what](command)
+    for path in (command.output, command.json):
+        if path is not None and not path.parent.is_dir():
+            raise ValueError(f"{path.parent} is no folder: {path.name} cannot be put there")
+    {
+        "train": _grid if command.grid else _sides,
+        "generate": _sides,
+        "ops": lambda c: print(f"{sides.machine()}\n{ops.report(ops.run(c.rounds))}"),
+        "engine": _engine,
+        "cache": _cache,
+        "samplers": _samplers,
+    }[command.what](command)
 
 
-def _engine(command: BenchCommand) -> None:
-    print(engine.report(engine.run(command.vs == "torch", command.rounds)))
+def _sides(command: Any) -> None:
+    training = command.what == "train"
+    config = command.config or ("A" if training else "D")
+    if training == (config == "D"):
+        raise ValueError(f"config {config} is for {'generate' if training else 'train'}")
+    if (training and "transformers" in command.vs) or (
+        not training and "torch.compile" in command.vs
+    ):
+        raise ValueError(f"--vs {' '.join(command.vs)} is not there for {command.what}")
+    what = "training" if training else "writing"
+    times = sides.run(what, config, list(command.vs), command.rounds)
+    print(f"{sides.machine()}\n{sides.report(what, config, times)}")
+    if command.json is not None:
+        content = {"machine": sides.machine(), "config": config, "sides": sides.as_json(times)}
+        write_text(command.json, json.dumps(content, indent=1) + "\n")
 
 
-def _cache(command: BenchCommand) -> None:
-    if not command.output.parent.is_dir():
-        raise ValueError(f"{command.output.parent} is no folder: the picture cannot be put there")
+def _grid(command: Any) -> None:
+    path = command.output or Path("growth.png")
+    results = growth.run(command.rounds)
+    growth.draw(results, path)
+    print(f"{sides.machine()}\n{growth.report(results)}\n\n{path}")
+
+
+def _engine(command: Any) -> None:
+    if set(command.vs) - {"torch"}:
+        raise ValueError(f"--vs {' '.join(command.vs)} is not there for engine")
+    print(engine.report(engine.run("torch" in command.vs, command.rounds)))
+
+
+def _cache(command: Any) -> None:
+    path = command.output or Path("cache.png")
     times = cache.run(command.rounds)
-    cache.draw(times, cache.BLOCK_SIZE, command.output)
-    print(f"{cache.report(times, cache.BLOCK_SIZE)}\n\n{command.output}")
+    cache.draw(times, cache.BLOCK_SIZE, path)
+    print(f"{sides.machine()}\n{cache.report(times, cache.BLOCK_SIZE)}\n\n{path}")
 
 
-def _samplers(command: BenchCommand) -> None:
+def _samplers(command: Any) -> None:
     folder = command.run or newest_run()
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
     held_out = held_out_ids(folder, tokenizer)

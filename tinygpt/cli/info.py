@@ -4,10 +4,10 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from tinygpt import __version__
 from tinygpt.backend import DeviceError, gpu
+from tinygpt.bench.sides import processor
 from tinygpt.cli.settings import parse
 
 
@@ -27,7 +27,7 @@ def info(argv: list[str]) -> None:
             print(f"{package:<12} {version(package)}")
         except PackageNotFoundError:
             continue
-    print(f"processor    {_processor()}, {os.cpu_count()} cores")
+    print(f"processor    {processor()}, {os.cpu_count()} cores")
     for pool in threadpoolctl.threadpool_info():
         kind = f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', '?')})"
         print(f"BLAS         {kind}, {pool['num_threads']} threads")
@@ -37,13 +37,3 @@ def info(argv: list[str]) -> None:
         print(f"GPU          {name}: usable")
     except DeviceError as error:
         print(f"GPU          {error}")
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:  # not Linux
-        pass
-    return platform.processor() or platform.machine()

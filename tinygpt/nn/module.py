@@ -107,12 +107,13 @@ class Module:
         return self
 
     def vector(self) -> ParameterVector:
-        """The vector of all parameters, packed now if it was not, or no longer is, whole."""
+        """The vector of all parameters, packed now if it was not or if one has left it.
+
+        A parameter that came later is found by pack(), which making an optimizer calls."""
         vector = self.packed
-        if vector is not None and all(p.vector is vector for p in self.parameters()):
-            return vector
-        self.pack()
-        return self.vector()
+        if vector is None or any(p.vector is not vector for p in vector.parameters):
+            return self.pack().vector()
+        return vector
 
     def zero_grad(self) -> None:
         for p in self.parameters():

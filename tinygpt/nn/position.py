@@ -16,7 +16,6 @@ import numpy as np
 
 from tinygpt.autograd.engine import Tensor, op
 from tinygpt.backend import Array, array_module
-from tinygpt.nn.embedding import embedding
 from tinygpt.nn.module import Module, normal
 
 POSITIONS = ("learned", "sinusoidal", "rotary", "alibi", "none")
@@ -34,8 +33,7 @@ class LearnedPosition(Module):
 
     def __call__(self, x: Tensor, start: int = 0) -> Tensor:
         """x and the vectors of positions start ... start + T - 1.   (..., T, C) -> (..., T, C)"""
-        places = array_module(x.data).arange(start, start + x.shape[-2])
-        return x + embedding(self.weight, places)
+        return x + self.weight[start : start + x.shape[-2]]
 
 
 class SinusoidalPosition(Module):

@@ -18,11 +18,18 @@ def swiglu(gate, x, /):
     if gate.shape != x.shape:
         raise ValueError(f"expected a gate of x's shape {x.shape}, got {gate.shape}")
     xp = array_module(gate)
-    s = 0.5 * (1.0 + xp.tanh(0.5 * gate))  # as 1 / (1 + exp(-g)), but exp cannot overflow
+    s = xp.tanh(0.5 * gate)  # (1 + tanh(g / 2)) / 2 is 1 / (1 + exp(-g)), but cannot overflow
+    s += 1.0
+    s *= 0.5
     silu = gate * s
 
     def backward(dy):  # silu' = s + g s (1 - s) = s + silu (1 - s)
-        return dy * x * (s + silu * (1.0 - s)), dy * silu
+        slope = 1.0 - s
+        slope *= silu
+        slope += s
+        slope *= x
+        slope *= dy
+        return slope, dy * silu
 
     return silu * x, backward
 

@@ -1,10 +1,14 @@
 """Optimizer: what all of them share. Each one's own file holds its formula."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tinygpt.backend import Array, array_module, is_host, like, to_cpu
 
-CHUNK = 32 * 1024  # elements at a time on a CPU: the arrays of a chunk stay in its cache
+Run = Callable[[Callable[[Any], None], list[Any]], Iterable[None]]
+
+CHUNK = 64 * 1024  # elements at a time on a CPU: the arrays of a chunk stay in its cache
+THREAD_CHUNK = 256 * 1024  # where threads share them: with less they wait for the interpreter
 
 
 class Optimizer:
@@ -18,6 +22,8 @@ class Optimizer:
     def __init__(self, model: Any, lr: float, weight_decay: float, moments: tuple[str, ...]):
         if lr < 0 or weight_decay < 0:
             raise ValueError(f"expected lr and weight_decay >= 0, got {lr} and {weight_decay}")
+        if model.packed is None or set(model.parameters()) != set(model.packed.parameters):
+            model.pack()
         self.vector = model.vector()
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         xp = array_module(self.vector.data)
@@ -26,17 +32,27 @@ class Optimizer:
     def zero_grad(self) -> None:
         self.vector.zero_grad()
 
-    def step(self) -> None:
-        """One step along the gradient that is there now."""
+    def step(self, run: Run = map) -> None:
+        """One step along the gradient that is there now. run(work, parts): how the parts of the
+        vector are worked off, one after the other or by several threads; no two share an element.
+        """
         w, g = self.vector.data, self.vector.gradient()
         self.steps += 1
         self.vector.steps += 1  # the next dropout masks
         n, split = len(w), self.vector.n_matrix
-        size = CHUNK if is_host(w) else n
-        for start, end, decay in ((0, split, self.weight_decay), (split, n, 0.0)):
-            for a in range(start, end, size):
-                at = slice(a, min(a + size, end))
-                self.update(w[at], g[at], decay, *(m[at] for m in self.moments.values()))
+        size = n if not is_host(w) else CHUNK if run is map else THREAD_CHUNK
+
+        def work(part: tuple[slice, float]) -> None:
+            at, decay = part
+            self.update(w[at], g[at], decay, *(m[at] for m in self.moments.values()))
+
+        parts = [
+            (slice(a, min(a + size, end)), decay)
+            for start, end, decay in ((0, split, self.weight_decay), (split, n, 0.0))
+            for a in range(start, end, size)
+        ]
+        for _ in run(work, parts):
+            pass
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
         """The optimizer's formula on one chunk: writes into w and the moments, never into g."""

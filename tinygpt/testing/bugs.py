@@ -333,8 +333,8 @@ BUGS = [
     Bug(
         "swiglu: the gate's slope without its own sigmoid",
         "nn/swiglu.py",
-        "(s + silu * (1.0 - s))",
-        "s",
+        "        slope *= silu\n        slope += s\n",
+        "        slope *= s\n",
         "the gate is taken for a plain sigmoid",
     ),
     Bug(

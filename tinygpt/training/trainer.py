@@ -40,6 +40,7 @@ from tinygpt.training.parallel import Workers
 from tinygpt.training.run_folder import LOG_FILE, cut_log, draw_loss
 
 EVAL_WINDOWS = 512  # held-out windows that a loss is measured on, at most
+THREADED = 500_000  # parameters from which on threads share the optimizer's step
 OVERFITTING = 4  # measurements without a better one after which it is said
 
 
@@ -88,7 +89,9 @@ class Trainer:
                 validation, block_size, rows, limit=EVAL_WINDOWS, begin=begin
             )
         self.optimizer = make_optimizer(model, a)
-        self.workers = Workers(model, self._number_of_workers())
+        self.workers = Workers(model, *self._number_of_workers())
+        large = model.vector().data.size > THREADED and self.workers.threads > 1
+        self._run = self.workers.map if large else map
         self.norm: Array = np.zeros(())  # of the last gradient, before clipping
         self.best: tuple[int, float] | None = None  # the step and the held-out loss of the best
         self.saved: int | None = None  # the step of the model at the top of the folder
@@ -117,12 +120,12 @@ class Trainer:
             self.norm = clip_grad_norm(model, a.max_grad_norm)
             on_host = is_host(self.norm)  # there a broken gradient never reaches the weights
             if not on_host or (math.isfinite(self.norm) and math.isfinite(loss)):
-                self.optimizer.step()
+                self.optimizer.step(self._run)
         return loss
 
     def _gradient(self, x: np.ndarray, y: np.ndarray) -> Array:
         """Backward through the whole batch; the loss."""
-        model = self.model.train()
+        model = self.model if self.model.training else self.model.train()
         self.optimizer.zero_grad()
         n_kept = np.count_nonzero(y != -100)
         if n_kept == 0:
@@ -321,12 +324,16 @@ class Trainer:
 
     # -------------------------------------------------------------------------------- details
 
-    def _number_of_workers(self) -> int:
+    def _number_of_workers(self) -> tuple[int, int]:
+        """Workers for the rows of a batch, and threads for the optimizer's step: `workers`, else
+        one for each core, but no more than there are rows; on a GPU one, for it does all at once.
+        """
         a = self.arguments
         if not is_host(self.model.vector().data):
-            return 1
+            return 1, 1
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return min(a.workers or cores or 1, a.batch_size)
+        threads = a.workers or cores or 1
+        return min(threads, a.batch_size), threads
 
     def _stop_unless_finite(self, step: int, loss: Array, x: np.ndarray, y: np.ndarray) -> None:
         values = {"loss": to_float(loss), "gradient norm": to_float(self.norm)}
