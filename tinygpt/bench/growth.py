@@ -33,7 +33,9 @@ def run(rounds: int) -> dict[str, list[tuple[int, float, float]]]:
         if name == "batch_size":
             setup = replace(setup, batch_size=value)
         else:
-            setup = replace(setup, model=replace(setup.model, **{name: value}))
+            model = replace(setup.model)
+            setattr(model, name, value)
+            setup = replace(setup, model=model)
         T, rows = setup.model.block_size, setup.batch_size
         trainer = Trainer(GPT(setup.model), TrainingArguments(batch_size=rows, warmup_steps=0))
         ids = np.random.default_rng(0).integers(0, setup.model.vocab_size, (rows, T + 1))

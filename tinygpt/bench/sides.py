@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,9 @@ def run(what: str, config: str, others: list[str], rounds: int) -> list[Times]:
     with tempfile.TemporaryDirectory() as folder:
         GPT(SETUPS[config].model).save_pretrained(folder)
         command = [sys.executable, "-m", f"tinygpt.bench.{what}"]
-        sides = {name: [*command, name, config, folder] for name in ("tinygpt", *others, limit)}
+        sides: dict[str, Sequence[str]] = {
+            name: [*command, name, config, folder] for name in ("tinygpt", *others, limit)
+        }
         times = rotate(sides, rounds)
     for other in times[1:-1]:
         check_equal(times[0], other)

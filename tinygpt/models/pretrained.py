@@ -5,6 +5,7 @@ A layout says what the fields of config.json mean and which view of our arrays e
 written by copying it out.
 """
 
+import importlib
 import json
 import re
 from pathlib import Path
@@ -42,16 +43,16 @@ def find(where: str | Path) -> Path:
     if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
         raise ValueError(f"{folder} is no folder: give that of a run, with a config.json in it")
     try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+        hub = importlib.import_module("huggingface_hub")
+        errors = importlib.import_module("huggingface_hub.errors")
     except ImportError as error:
         raise ValueError(
             f"{folder} is no folder. To fetch a published model of that name: install "
             f'huggingface_hub (pip install -e ".[hub]")'
         ) from error
     try:
-        return Path(snapshot_download(name, allow_patterns=list(HUB_FILES)))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
+        return Path(hub.snapshot_download(name, allow_patterns=list(HUB_FILES)))
+    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, OSError, ValueError) as error:
         raise ValueError(
             f"{folder} is no folder, and no model of that name could be fetched from "
             f"huggingface.co: {' '.join(str(error).split())[:300]}"
