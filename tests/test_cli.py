@@ -538,6 +538,10 @@ def test_corpora(here, capfd, monkeypatch):
         (["generate", "model", "hello", "--num-beams", "0"], "num_beams >= 1"),
         (["generate", "model", "hello", "--num-samples", "0"], "num_samples >= 1"),
         (["generate", "model", "x", "--num-beams=2", "--num-samples=2"], "finds one text"),
+        (
+            ["generate", "model", "x", "--num-beams=2", "--top-k=3"],
+            "draws nothing: leave top_k out",
+        ),
         (["generate", "model", "hello", "--stop", ""], "a stop string is empty"),
         (["generate", "model", "hello", "--interactive"], "leave out 'hello'"),
         (["generate", "model", "x", "--greedy", "False"], "write --bias or --no-bias"),

@@ -285,6 +285,14 @@ def test_pickles_are_refused_with_the_way_to_convert_them(tmp_path, name):
         assert "python -c" in str(error.value) and "weights_only=True" in str(error.value)
 
 
+def test_positions_are_cut_only_where_that_was_asked_for(tmp_path):
+    """Found by altering files: a config that says fewer positions than the file has is wrong."""
+    random().save_pretrained(tmp_path)
+    config_of(tmp_path, n_positions=4)
+    with pytest.raises(ValueError, match=r"shape: wpe.weight should be \(4, 8\), is \(6, 8\)"):
+        GPT.from_pretrained(tmp_path)
+
+
 def test_changes_to_what_is_in_the_folder(tmp_path):
     random().save_pretrained(tmp_path)
     short = GPT.from_pretrained(tmp_path, block_size=4, dropout=0.2)

@@ -8,6 +8,7 @@ import pytest
 from tests.models.test_gpt import IDS, SMALL, TARGETS
 from tinygpt import GPT, AdamW, GPTConfig, check_gradient, nn
 from tinygpt.autograd.parameters import Frozen, Parameter
+from tinygpt.files import read_arrays, write_arrays
 from tinygpt.nn import Linear, Module
 from tinygpt.nn.lora import LoRALinear
 from tinygpt.training import TrainingArguments
@@ -113,6 +114,18 @@ def test_saved_and_loaded(tmp_path):
     assert np.array_equal(first, same) and not np.array_equal(first, other)
     assert first.std() == pytest.approx(8**-0.5, rel=0.5)
     assert all(isinstance(p, Frozen | Parameter) for _, p in a.named_tensors())
+
+
+def test_adapters_that_are_missing_in_a_file_that_should_have_them(tmp_path):
+    adapted().save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    write_arrays(path, {k: a for k, a in read_arrays(path).items() if ".lora_" not in k})
+    for action in (
+        lambda: GPT.from_pretrained(tmp_path),
+        lambda: adapted().load_pretrained(tmp_path),
+    ):
+        with pytest.raises(ValueError, match=r"missing: h.0.attn.c_attn.lora_A \(8, 2\)"):
+            action()
 
 
 def test_converted_to_float64_all_of_it():

@@ -28,13 +28,13 @@ def batches(name: str) -> list[tuple[np.ndarray, np.ndarray]]:
     return [(b[:, :-1], b[:, 1:]) for b in ids]
 
 
-def ours(name: str, folder: Path, workers: int = 0) -> None:
+def ours(name: str, folder: Path) -> None:
     keep_freed_memory()
     s, data = SETUPS[name], batches(name)
     model = GPT.from_pretrained(folder)
     arguments = TrainingArguments(
         batch_size=s.batch_size, learning_rate=LR, betas=BETAS, weight_decay=DECAY,
-        schedule="constant", warmup_steps=0, workers=workers,
+        schedule="constant", warmup_steps=0,
     )  # fmt: skip
     trainer = Trainer(model, arguments)
     first = float(trainer.step(*data[0]))

@@ -6,6 +6,7 @@ compared before anything is timed.
 
 import importlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -61,8 +62,6 @@ def bandwidth() -> None:
     """The peak: a sum over an array that fits in no cache."""
     a = np.ones(64 * 1024 * 1024, np.float32)
     parts = np.array_split(a, 2)
-    from concurrent.futures import ThreadPoolExecutor
-
     pool = ThreadPoolExecutor(2)
     serve(lambda: list(pool.map(np.sum, parts)), bytes=a.nbytes)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional, UseAppendAction, arg
 
 from tinygpt.backend import keep_freed_memory
-from tinygpt.cli.settings import parse
+from tinygpt.cli.settings import given_names, parse
 from tinygpt.generation.writing import generate_texts, stream_text
 from tinygpt.models.gpt import GPT
 from tinygpt.text.load import load_tokenizer
@@ -46,6 +46,10 @@ class GenerateCommand:
 
 def generate(argv: list[str]) -> None:
     command = parse(GenerateCommand, argv, "generate")
+    filters = {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "greedy"}
+    unused = given_names(argv) & filters
+    if command.num_beams != 1 and unused:
+        raise ValueError(f"a beam search draws nothing: leave {', '.join(sorted(unused))} out")
     words = list(command.run_and_prompt)
     if len(words) > 2:
         raise ValueError(f"expected a run and a prompt at most, got {words}: quote the prompt")

@@ -2,12 +2,29 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tinygpt.nn.position import POSITIONS
 
 NORMS, MLPS = ("layer_norm", "rms_norm"), ("gelu", "gelu_exact", "swiglu")
+
+
+def take_fields(
+    config: dict[str, Any], names: dict[str, str], only: dict[str, tuple[Any, ...]]
+) -> dict[str, Any]:
+    """From somebody's config.json: our name -> the value of theirs, for names of ours -> theirs.
+
+    ValueError for one that is missing, and for a field of `only` with a value that is not among
+    those that this model can do."""
+    missing = [theirs for theirs in names.values() if config.get(theirs) is None]
+    if missing:
+        raise ValueError(f"it lacks {', '.join(missing)}")
+    for name, known in only.items():
+        if config.get(name, known[0]) not in known:
+            raise ValueError(f"{name} = {config[name]!r} is not supported, only {known[0]!r}")
+    return {ours: config[theirs] for ours, theirs in names.items()}
 
 
 @dataclass

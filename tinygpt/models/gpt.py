@@ -105,8 +105,7 @@ class GPT(Module):
         x = self.embed(ids, 0 if cache is None else len(cache))
         for i, block in enumerate(self.h):
             x = block(x, None if cache is None else cache.layers[i])
-        x = self.ln_f(x)
-        return x
+        return self.ln_f(x)
 
     def embed(self, ids: Any, start: int = 0) -> Tensor:
         """What enters the first block, for ids at positions start, start + 1, ...
@@ -327,9 +326,11 @@ class GPT(Module):
         pretrained.check_size(folder, config, stored)
         model = cls(config, seed=None, device="cpu")
         model.vector().seed = seed
-        if config.lora_rank:
+        new_adapters = bool(config.lora_rank) and not fields.get("lora_rank")
+        if new_adapters:
             draw_adapters(model, random_stream(seed, "adapters"))
-        pretrained.load(model, folder, stored, layout)
+        shorter = "block_size" in changes
+        pretrained.load(model, folder, stored, layout, new_adapters=new_adapters, shorter=shorter)
         return model.to(device or default_device())
 
     def load_pretrained(self, folder: str | Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygpt.models.config import take_fields
+
 TABLE = "wte.weight"  # also the head's, where they are tied
 ACTIVATIONS = {"gelu_new": "gelu", "gelu_pytorch_tanh": "gelu", "gelu": "gelu_exact"}
 DROPOUTS = ("embd_pdrop", "attn_pdrop", "resid_pdrop")  # one number of ours
@@ -37,13 +39,7 @@ def read_config(config: dict[str, Any]) -> dict[str, Any]:
     """GPTConfig's fields. ValueError names what is missing and what this model cannot do."""
     if "block_size" in config and "n_positions" not in config:
         return _nano_config(config)
-    fields = {ours: config.get(theirs) for ours, theirs in FIELDS.items()}
-    missing = [FIELDS[ours] for ours, value in fields.items() if value is None]
-    if missing:
-        raise ValueError(f"it lacks {', '.join(missing)}")
-    for name, known in ONLY.items():
-        if config.get(name, known[0]) not in known:
-            raise ValueError(f"{name} = {config[name]!r} is not supported, only {known[0]!r}")
+    fields = take_fields(config, FIELDS, ONLY)
     dropouts = [config.get(name, 0.0) for name in DROPOUTS]
     if dropouts != dropouts[:1] * 3:
         raise ValueError(f"{', '.join(DROPOUTS)} differ, this model has one dropout")
@@ -69,12 +65,9 @@ def _mlp(activation: str) -> str:
 
 def _nano_config(config: dict[str, Any]) -> dict[str, Any]:
     """nanoGPT's model_args, which is exact in its GELU, or minGPT's config, which is not."""
-    missing = [n for n in ("vocab_size", "n_layer", "n_head", "n_embd") if config.get(n) is None]
-    if missing:
-        raise ValueError(f"it lacks {', '.join(missing)}")
-    names = ("vocab_size", "block_size", "n_layer", "n_head", "n_embd")
+    fields = take_fields(config, {name: name for name in FIELDS}, {})
     mini = "resid_pdrop" in config
-    return {name: config[name] for name in names} | {
+    return fields | {
         "dropout": config.get("resid_pdrop" if mini else "dropout", 0.0),
         "bias": config.get("bias", True),
         "tie_weights": config.get("tie_word_embeddings", not mini),

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygpt.models.config import take_fields
+
 TABLE = "embed_tokens.weight"
 # our field -> theirs
 FIELDS = {
@@ -42,13 +44,7 @@ WHOLE = {"wte.weight": TABLE, "ln_f.weight": "norm.weight", "lm_head.weight": "l
 
 def read_config(config: dict[str, Any]) -> dict[str, Any]:
     """GPTConfig's fields. ValueError names what is missing and what this model cannot do."""
-    fields: dict[str, Any] = {ours: config.get(theirs) for ours, theirs in FIELDS.items()}
-    missing = [FIELDS[ours] for ours, value in fields.items() if value is None]
-    if missing:
-        raise ValueError(f"it lacks {', '.join(missing)}")
-    for name, known in ONLY.items():
-        if config.get(name, known[0]) not in known:
-            raise ValueError(f"{name} = {config[name]!r} is not supported, only {known[0]!r}")
+    fields = take_fields(config, FIELDS, ONLY)
     width = fields["n_embd"] // fields["n_head"]
     if config.get("head_dim") not in (None, width):
         raise ValueError(

@@ -145,20 +145,29 @@ def map_weights(folder: Path) -> dict[str, np.ndarray]:
     return stored
 
 
-def load(model: Any, folder: Path, stored: dict[str, np.ndarray], layout: ModuleType) -> None:
+def load(
+    model: Any,
+    folder: Path,
+    stored: dict[str, np.ndarray],
+    layout: ModuleType,
+    *,
+    new_adapters: bool = False,
+    shorter: bool = False,
+) -> None:
     """Copy the stored tensors into the model, each once. One ValueError lists every missing,
-    unknown and misshapen one, and then nothing was copied. Adapters may be missing as a whole."""
+    unknown and misshapen one, and then nothing was copied. new_adapters: the model has adapters
+    that the file does not have. shorter: it was asked to have fewer learned positions."""
     tensors = dict(model.named_tensors())
     arrays = {
         name: p.data if is_host(p.data) else np.empty(p.shape, str(p.dtype))
         for name, p in tensors.items()
     }
     stored = _tied(model, folder, dict(stored), layout)
-    if not any(".lora_" in name for name in stored):
+    if new_adapters:
         arrays = {name: a for name, a in arrays.items() if ".lora_" not in name}
     views = layout.views(arrays, model.config, stored)
-    positions = "wpe.weight"  # a model may be made for shorter texts than the file's
-    if positions in views and positions in stored:
+    positions = "wpe.weight"
+    if shorter and positions in views and positions in stored:
         stored[positions] = stored[positions][: len(views[positions])]
     wrong = [f"missing: {name} {view.shape}" for name, view in views.items() if name not in stored]
     wrong += [f"unknown: {name} {a.shape}" for name, a in stored.items() if name not in views]

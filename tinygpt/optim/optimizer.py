@@ -7,8 +7,9 @@ from tinygpt.backend import Array, array_module, is_host, like, to_cpu
 
 Run = Callable[[Callable[[Any], None], list[Any]], Iterable[None]]
 
-CHUNK = 64 * 1024  # elements at a time on a CPU: the arrays of a chunk stay in its cache
-THREAD_CHUNK = 256 * 1024  # where threads share them: with less they wait for the interpreter
+# elements at a time on a CPU: few enough that the arrays of a chunk stay in its cache, and enough
+# that threads which share the chunks do not wait for the interpreter
+CHUNK = 256 * 1024
 
 
 class Optimizer:
@@ -40,7 +41,7 @@ class Optimizer:
         self.steps += 1
         self.vector.steps += 1  # the next dropout masks
         n, split = len(w), self.vector.n_matrix
-        size = n if not is_host(w) else CHUNK if run is map else THREAD_CHUNK
+        size = CHUNK if is_host(w) else n
 
         def work(part: tuple[slice, float]) -> None:
             at, decay = part

@@ -101,8 +101,8 @@ BUGS = [
     Bug(
         "last norm forgotten",
         "models/gpt.py",
-        "        x = self.ln_f(x)\n",
-        "",
+        "return self.ln_f(x)",
+        "return x",
         "it stands outside of the blocks, in GPT-2 but not in the first GPT",
     ),
     Bug(

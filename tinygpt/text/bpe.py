@@ -21,8 +21,10 @@ from tinygpt.text.tokenizer import TOKENIZER_FILE, Tokenizer, split_special
 
 # GPT-2's way to cut text into pieces; no token reaches over a cut. Contractions, then words,
 # numbers and signs with the space before them, then spaces.
-LONG = 200  # bytes in a piece from which on it is merged by heap
 PIECES = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+
+
+LONG = 200  # bytes in a piece from which on it is merged by heap
 
 
 class BPETokenizer(Tokenizer):

@@ -49,10 +49,10 @@ class Workers:
             sys.setswitchinterval(interval)
 
     def map(self, work: Callable[[Any], Any], parts: list[Any]) -> list[Any]:
-        """work(part) of each, divided over the threads."""
-        if self._pool is None:
-            return [work(part) for part in parts]
+        """work(part) of each, divided over the threads, where there are at least two for each."""
         n = self.threads
+        if self._pool is None or len(parts) < 2 * n:
+            return [work(part) for part in parts]
         shares = [parts[len(parts) * i // n : len(parts) * (i + 1) // n] for i in range(n)]
         done = self._pool.map(lambda share: [work(part) for part in share], shares)
         return [result for share in done for result in share]

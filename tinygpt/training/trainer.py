@@ -40,7 +40,6 @@ from tinygpt.training.parallel import Workers
 from tinygpt.training.run_folder import LOG_FILE, cut_log, draw_loss
 
 EVAL_WINDOWS = 512  # held-out windows that a loss is measured on, at most
-THREADED = 500_000  # parameters from which on threads share the optimizer's step
 OVERFITTING = 4  # measurements without a better one after which it is said
 
 
@@ -90,8 +89,6 @@ class Trainer:
             )
         self.optimizer = make_optimizer(model, a)
         self.workers = Workers(model, *self._number_of_workers())
-        large = model.vector().data.size > THREADED and self.workers.threads > 1
-        self._run = self.workers.map if large else map
         self.norm: Array = np.zeros(())  # of the last gradient, before clipping
         self.best: tuple[int, float] | None = None  # the step and the held-out loss of the best
         self.saved: int | None = None  # the step of the model at the top of the folder
@@ -120,7 +117,7 @@ class Trainer:
             self.norm = clip_grad_norm(model, a.max_grad_norm)
             on_host = is_host(self.norm)  # there a broken gradient never reaches the weights
             if not on_host or (math.isfinite(self.norm) and math.isfinite(loss)):
-                self.optimizer.step(self._run)
+                self.optimizer.step(self.workers.map)
         return loss
 
     def _gradient(self, x: np.ndarray, y: np.ndarray) -> Array:
