@@ -247,8 +247,10 @@ def recorded():
 
 
 def overfitting():
-    """One batch, learned by heart."""
-    model = GPT(GPTConfig(vocab_size=11, block_size=7, n_layer=2, n_head=2, n_embd=32)).train()
+    """One batch, learned by heart. In float64: a bug that is nearly noticed would else be noticed
+    or not by rounding."""
+    config = GPTConfig(vocab_size=11, block_size=7, n_layer=2, n_head=2, n_embd=32)
+    model = GPT(config).to("float64").train()
     optimizer = AdamW(model, lr=1e-2, weight_decay=0.0)
     x, y = batch()
     for _ in range(100):
