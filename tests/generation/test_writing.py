@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygpt import GPT, GPTConfig, generate_text
@@ -74,6 +74,7 @@ def test_bytes_that_are_no_text_do_not_stop_it():
         (["a", "a", "a", "b"], ["aab"], ["", "", "a", "", ""]),  # begins anew inside itself
         (["x", "y"], ["xyz"], ["", "", "xy"]),  # at the end it is clear that it is none
         (["one two"], ["two", "one"], ["", ""]),  # the first in the text, not in the list
+        (["b", "a", "a"], ["a", "baa"], ["", "b", "", ""]),  # "a" is complete before "baa"
         (["q\n", "\n", "r"], ["\n\n"], ["q", "", "", ""]),
         ([b"a\xe5\xa4", b"\xa9b"], ["天"], ["a", "", ""]),  # in half a character
     ],
@@ -83,11 +84,20 @@ def test_stop_strings(pieces, stop, expected):
 
 
 @given(st.lists(st.text("ab", max_size=3)), st.lists(st.text("ab", min_size=1), max_size=3))
+@settings(max_examples=500, deadline=None)
 def test_what_is_printed_is_the_text_up_to_the_first_stop_string(pieces, stop):
-    out = written(pieces, stop)
+    """The first is the one that is complete first, of those with one end the longest: so it does
+    not matter how the text is cut into tokens."""
     text = "".join(pieces)
-    ends = [text.find(s) for s in stop if s in text]
-    assert "".join(out) == (text[: min(ends)] if ends else text)
+    expected = text
+    for end in range(len(text) + 1):
+        starts = [end - len(s) for s in stop if text[:end].endswith(s)]
+        if starts:
+            expected = text[: min(starts)]
+            break
+    assert "".join(written(pieces, stop)) == expected
+    assert "".join(written([text], stop)) == expected
+    assert "".join(written(list(text), stop)) == expected
 
 
 def test_a_stop_string_in_the_prompt_is_no_matter():

@@ -39,10 +39,10 @@ class TextWriter:
 
     def _pass(self, new: str) -> str:
         text = self.held + new
-        found = [at for at in (text.find(s) for s in self.stop) if at >= 0]
-        if found:
+        found = [(text.find(s) + len(s), text.find(s)) for s in self.stop if s in text]
+        if found:  # of two that overlap the one that is complete first, however the tokens are cut
             self.done, self.held = True, ""
-            return text[: min(found)]
+            return text[: min(found)[1]]
         keep = max(
             (n for s in self.stop for n in range(1, len(s)) if text.endswith(s[:n])), default=0
         )
@@ -82,8 +82,8 @@ def stream_text(
 ) -> Iterator[str]:
     """The continuation of the prompt, piece by piece as it is written; settings as model.stream.
 
-    It ends before the first of the stop strings, wherever in the tokens that stands, and before a
-    stop id; a stop string that is a special token means its id, and <|endoftext|> always ends it.
+    It ends before the stop string that is complete first, wherever in the tokens it stands, and
+    before a stop id; a stop string that is a special token means its id, and <|endoftext|> always ends it.
     Errors as `prepare`.
     """
     ids, strings, stop_ids = prepare(model, tokenizer, prompt, stop, stop_ids)
