@@ -83,8 +83,8 @@ def stream_text(
     """The continuation of the prompt, piece by piece as it is written; settings as model.stream.
 
     It ends before the stop string that is complete first, wherever in the tokens it stands, and
-    before a stop id; a stop string that is a special token means its id, and <|endoftext|> always ends it.
-    Errors as `prepare`.
+    before a stop id; a stop string that is a special token means its id, and <|endoftext|> always
+    ends it. Errors as `prepare`.
     """
     ids, strings, stop_ids = prepare(model, tokenizer, prompt, stop, stop_ids)
     tokens = model.stream(ids, max_new_tokens, stop_ids=stop_ids, **settings)
