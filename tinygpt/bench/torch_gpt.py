@@ -11,12 +11,12 @@ from torch.nn import functional as F
 
 
 class Block(nn.Module):
-    def __init__(self, C: int, n_head: int):
+    def __init__(self, C: int, n_head: int, bias: bool):
         super().__init__()
         self.n_head = n_head
-        self.ln_1, self.ln_2 = nn.LayerNorm(C), nn.LayerNorm(C)
-        self.c_attn, self.attn_proj = nn.Linear(C, 3 * C), nn.Linear(C, C)
-        self.c_fc, self.mlp_proj = nn.Linear(C, 4 * C), nn.Linear(4 * C, C)
+        self.ln_1, self.ln_2 = nn.LayerNorm(C, bias=bias), nn.LayerNorm(C, bias=bias)
+        self.c_attn, self.attn_proj = nn.Linear(C, 3 * C, bias), nn.Linear(C, C, bias)
+        self.c_fc, self.mlp_proj = nn.Linear(C, 4 * C, bias), nn.Linear(4 * C, C, bias)
 
     def forward(self, x: torch.Tensor, cache: Any = None) -> torch.Tensor:
         B, T, C = x.shape
@@ -48,8 +48,9 @@ class TorchGPT(nn.Module):
         self.config = config
         self.wte = nn.Embedding(config.vocab_size, config.n_embd)
         self.wpe = nn.Embedding(config.block_size, config.n_embd)
-        self.h = nn.ModuleList(Block(config.n_embd, config.n_head) for _ in range(config.n_layer))
-        self.ln_f = nn.LayerNorm(config.n_embd)
+        C, bias = config.n_embd, config.bias
+        self.h = nn.ModuleList(Block(C, config.n_head, bias) for _ in range(config.n_layer))
+        self.ln_f = nn.LayerNorm(C, bias=bias)
 
     def hidden(self, ids: torch.Tensor, start: int = 0, caches: Any = None) -> torch.Tensor:
         places = torch.arange(start, start + ids.shape[1])
@@ -84,7 +85,9 @@ def trainer(model: TorchGPT, lr: float, betas: tuple[float, float], weight_decay
     ]
     optimizer = torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)
 
-    def step(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def step(x: torch.Tensor, y: torch.Tensor, lr: float = lr) -> torch.Tensor:
+        for group in groups:
+            group["lr"] = lr
         optimizer.zero_grad(set_to_none=True)
         loss = model.loss(x, y)
         loss.backward()
