@@ -10,6 +10,11 @@ from tinygpt.backend import to_cpu, to_device
 from tinygpt.testing.strict_device import double
 
 
+def pytest_configure(config):
+    for number in range(17):
+        config.addinivalue_line("markers", f"lesson{number:02}: its exercises, on the library")
+
+
 class Device:
     """Where a test computes: `name` for tinygpt, and ways to get arrays there and back."""
 

@@ -64,7 +64,7 @@ def likely_cause(
     if largest.expected:
         factor = largest.got / largest.expected
         if explains([factor * n.expected for n in numbers]):
-            return _constant_factor(factor, circumstances.shapes)
+            return constant_factor(factor, circumstances.shapes)
     if grid is not None and len(grid) >= 2 and grid[-1] == grid[-2]:
         expected = np.array([n.expected for n in numbers]).reshape(grid)
         if explains(expected.swapaxes(-1, -2).ravel().tolist()):
@@ -87,7 +87,7 @@ def likely_cause(
     return None
 
 
-def _constant_factor(factor: float, shapes: tuple[Shape, ...]) -> str | None:
+def constant_factor(factor: float, shapes: tuple[Shape, ...]) -> str | None:
     """The same factor everywhere: one that has a name?"""
 
     def is_(value: float) -> bool:

@@ -8,11 +8,13 @@ import sys
 
 from tinygpt.backend import DeviceError
 from tinygpt.cli.bench import bench
+from tinygpt.cli.check import check
 from tinygpt.cli.corpora import corpora
 from tinygpt.cli.evaluate import evaluate
 from tinygpt.cli.generate import generate
 from tinygpt.cli.gradcheck import gradcheck
 from tinygpt.cli.info import info
+from tinygpt.cli.lessons import lessons
 from tinygpt.cli.look import look
 from tinygpt.cli.train import train
 from tinygpt.training.trainer import TrainingError
@@ -26,6 +28,8 @@ COMMANDS = {
     "look": look,
     "corpora": corpora,
     "gradcheck": gradcheck,
+    "lessons": lessons,
+    "check": check,
     "bench": bench,
     "info": info,
 }
@@ -39,6 +43,8 @@ USAGE = """usage: tinygpt COMMAND [options]
   tinygpt look RUN "text"             a picture: who looks at whom in a trained model
   tinygpt corpora                     the texts that go by a name
   tinygpt gradcheck [OP ...]          check every gradient against finite differences
+  tinygpt lessons [FOLDER]            the lessons, in JupyterLab
+  tinygpt check FILE ...              judge the answers in students' notebooks
   tinygpt bench engine                what the tape costs, against NumPy and PyTorch
   tinygpt info                        versions, processor, BLAS, GPU
 
@@ -47,8 +53,8 @@ tinygpt COMMAND --help explains every option; --debug shows where an error came 
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command line; the exit code. 0 is fine, 1 a gradient that is wrong, 2 an error that
-    the user can mend, 130 Ctrl-C, 141 a closed pipe."""
+    """Run one command line; the exit code. 0 is fine, 1 a gradient or an answer that is wrong, 2 an
+    error that the user can mend, 130 Ctrl-C, 141 a closed pipe."""
     argv = sys.argv[1:] if argv is None else argv
     debug = "--debug" in argv
     argv = [a for a in argv if a != "--debug"]

@@ -22,7 +22,7 @@ from tinygpt.nn.module import Module
 from tinygpt.nn.position import alibi_slopes, distances, rotary
 from tinygpt.nn.softmax import softmax
 
-TILE = 128  # queries that a CPU works on at a time
+TILE = 128  # queries that a CPU works on at a time; smaller tiles hide more, larger ones run faster
 
 
 def attention_plain(q, k, v, **settings):
@@ -65,7 +65,7 @@ def attention(q, k, v, /, *, causal=True, key_padding=None, slopes=None, p=0.0, 
         key_padding = like(key_padding, q)
     mask = draw_mask(q, (B, H, T, S), p, key) if p else None
 
-    def empty(n):  # (B, H, n, D), and (B, n, H, D) in memory
+    def empty(n):  # (B, H, n, D); in memory (B, n, H, D), which merge_heads and split_heads want
         return xp.empty((B, n, H, D), q.dtype).transpose(0, 2, 1, 3)
 
     def dropped(a, rows):
@@ -85,7 +85,7 @@ def attention(q, k, v, /, *, causal=True, key_padding=None, slopes=None, p=0.0, 
         seen = w.shape[-1]
         if slopes is not None:
             slope = xp.asarray(slopes, dtype=w.dtype)[:, None, None]
-            w -= slope * abs(distances(w, n if causal else T, seen))
+            w -= slope * abs(distances(w, n, seen))
         if causal and n > 1:  # the future of the first queries: the corner over the diagonal
             w[..., -n:] += xp.triu(xp.full((n, n), -math.inf, dtype=w.dtype), 1)
         if key_padding is not None:
@@ -98,12 +98,14 @@ def attention(q, k, v, /, *, causal=True, key_padding=None, slopes=None, p=0.0, 
         batched_matmul(dropped(w, rows), v[:, :, keys], out=y[:, :, rows])
         tiles.append((rows, keys, w))
 
-    def backward(dy):  # s: scores;  ds_ij = w_ij (dw_ij - sum_k dw_ik w_ik)
+    def backward(dy):
+        # s: the scores. w_il changes with s_ij by w_il ([l = j] - w_ij), summed over l that is
+        # ds_ij = w_ij (dw_ij - sum_l dw_il w_il)
         dq, dk, dv = empty(T), empty(S), empty(S)
         last = True
-        for rows, keys, w in reversed(tiles):  # the last one sees all keys
+        for rows, keys, w in reversed(tiles):  # the last sees all keys: it fills, the others add
             ds = dropped(batched_matmul(dy[:, :, rows], v[:, :, keys].swapaxes(-1, -2)), rows)  # dw
-            ds -= row_dot(ds, w)
+            ds -= row_dot(ds, w)  # (B, H, n, 1): for each query, the sum over its keys
             ds *= w
             batched_matmul(ds, k[:, :, keys], out=dq[:, :, rows])
             for dx, a, b in ((dk, ds, q), (dv, dropped(w, rows), dy)):  # q is scaled already

@@ -59,7 +59,7 @@ BUGS = [
     Bug(
         "row sum of softmax forgotten in backward",
         "nn/attention.py",
-        "            ds -= row_dot(ds, w)\n",
+        "            ds -= row_dot(ds, w)  # (B, H, n, 1): for each query, the sum over its keys\n",
         "",
         "the derivative of one weight by its own score is all that is seen",
     ),

@@ -1,0 +1,284 @@
+# %% [markdown]
+# # 05 Loss: one number for how wrong a model is
+#
+# A model says how likely each next letter is. Training needs **one number** for how bad that was, and
+# the number must have a slope.
+#
+# After this lesson you can
+# 1. turn scores into chances without overflow (`my_softmax`),
+# 2. write the gradient of cross-entropy (`my_cross_entropy`) and train a model on it,
+# 3. compute the loss that nobody can beat (`my_floor`), and say why accuracy is no loss.
+#
+# *Time: 40 minutes for you, 10 seconds for the machine. Needs lesson 02 (what `backward` and `dy`
+# are) and a little NumPy: axes, `keepdims`, indexing with arrays.*
+
+# %% [markdown]
+# ## How surprised were you?
+# A text has only three letters. A model says: next comes **a** with chance 0.7, **b** with 0.2, **c**
+# with 0.1. Then the next letter arrives.
+#
+# The *surprise* is $-\ln p$, where $p$ is the chance that the model gave to what really came. The unit
+# is the **nat** (with $\log_2$ it would be the bit).
+#
+# | what came | its chance $p$ | surprise $-\ln p$ |
+# |---|---|---|
+# | a | 0.7 | 0.36 |
+# | b | 0.2 | 1.61 |
+# | c | 0.1 | 2.30 |
+#
+# Sure and right costs nothing. Sure and wrong costs without limit. The **loss** of a model on a text is
+# the mean of its surprise over all letters; its name is *cross-entropy*.
+
+# %%
+import numpy as np
+
+from tinygpt import Tensor
+from tinygpt.lesson import check, plots, predict, show, swap, use
+from tinygpt.nn import cross_entropy, softmax
+
+p = np.linspace(0.01, 1, 200)
+came = {"a came": 0.7, "b came": 0.2, "c came": 0.1}
+plots.curves(
+    {"surprise": (p, -np.log(p))},
+    "the curve is flat at the right and climbs without end towards 0: to rule out what then happens "
+    "is the worst mistake.",
+    x="chance p that the model gave to what came",
+    y="surprise -ln p, nats",
+    points={word: (q, -np.log(q)) for word, q in came.items()},
+)
+
+# %%
+# Guess first: a model that has learned nothing gives each of 27 letters (a to z and the blank) the
+# same chance. What is its loss? Put a number in the place of None and run the cell. A rough one is
+# fine, and a wrong one helps as well: it shows you where to look.
+guess_1 = 3.3  ### SOLUTION
+predict("05.P1", guess_1, lambda: -np.log(1 / 27))
+
+# %% [markdown]
+# Every letter has the chance 1/27, so every surprise is $-\ln(1/27) = \ln 27$. **The first loss you see
+# in any training should be near $\ln V$**, with $V$ the number of different tokens. If it is not, look
+# for the bug before you train.
+#
+# ## From scores to chances
+# A model computes a *score* $z_i$ for each letter: any number, also negative. Softmax makes chances of
+# them: positive, with the sum 1.
+#
+# $$y_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
+#
+# By hand, with scores 2, 1, 1: $e^2 = 7.4$, $e^1 = 2.7$, so the chances are 7.4, 2.7, 2.7 divided by
+# 12.8: 0.58, 0.21, 0.21.
+
+# %% [markdown]
+# ## Exercise 05.1: softmax
+# Complete `my_softmax`. `z` may have any number of axes; each row (the **last** axis) is one choice.
+#
+# Two things to know:
+# - `z.sum(axis=-1, keepdims=True)` sums each row and keeps the axis, so that you can divide by it.
+# - `np.exp(800)` is already `inf` in float64, and `inf / inf` is `nan`. The scores in the check go up to
+#   10 000. Adding the same number to a whole row changes no chance: use that.
+#
+# Stuck? Run `hint("05.1")` in a new cell.
+
+
+# %%
+def my_softmax(z):
+    """Scores z (..., n) -> chances y (..., n), each row with the sum 1."""
+    ### BEGIN SOLUTION
+    # shift each row, so that exp cannot overflow
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    # divide by the sum of the row
+    return e / e.sum(axis=-1, keepdims=True)
+    ### END SOLUTION
+
+
+check("05.1", my_softmax)
+
+# %%
+# The library's softmax: your lines, without needless copies, and the way back below them. Read it with
+# three questions:
+# 1. Which line keeps exp from overflowing?
+# 2. Which line in backward says that raising one chance lowers the others?
+# 3. What would backward return if all dy were equal?
+show(softmax)
+
+# %% [markdown]
+# ## The slope of the loss
+# To train we need to know: if score $z_i$ rises a little, how does the loss change? Take the loss of
+# one row, and write it with the scores:
+#
+# $$-\ln y_t = -\ln \frac{e^{z_t}}{\sum_j e^{z_j}} = \ln \sum_j e^{z_j} - z_t$$
+#
+# The slope of the first part with respect to $z_i$ is $e^{z_i} / \sum_j e^{z_j}$: softmax again. The
+# second part gives $-1$ at the target $t$, and 0 elsewhere. So
+#
+# $$\frac{\partial\,(-\ln y_t)}{\partial z_i} = y_i - [i = t]$$
+#
+# *Chances minus truth.* With chances 0.7, 0.2, 0.1 and b as the target: 0.7, −0.8, 0.1.
+
+# %% [markdown]
+# ## Exercise 05.2: cross-entropy, and the way back
+# The forward half is there. Write `dz`, the gradient with respect to `logits`, shape (N, V).
+# ("Logits" is the usual word for the scores.)
+#
+# - The loss is a **mean** over the N rows.
+# - `dy` is the slope of whatever comes after with respect to this loss: one number, to multiply with.
+# - `a[rows, targets]` picks one element in each row: in row 0 the one at `targets[0]`, and so on.
+# - Leave `p` as it is and work on a copy: the check calls `backward` twice.
+
+
+# %%
+def my_cross_entropy(logits, targets):
+    """logits (N, V), targets (N,) integers -> mean surprise, backward"""
+    z = logits - logits.max(axis=-1, keepdims=True)
+    p = np.exp(z)
+    p /= p.sum(axis=-1, keepdims=True)
+    rows = np.arange(len(targets))
+    loss = -np.log(p[rows, targets]).mean()
+
+    def backward(dy):
+        ### BEGIN SOLUTION
+        # chances
+        dz = p.copy()
+        # minus 1 at each target
+        dz[rows, targets] -= 1
+        # the mean, and what arrives from above
+        dz *= dy / len(targets)
+        ### END SOLUTION
+        return dz, None  # one gradient for each argument; integers have none
+
+    return loss, backward
+
+
+check("05.2", my_cross_entropy)
+
+# %% [markdown]
+# ## Train on your gradient
+# A text of eight letters, where each letter depends on the one before: a *Markov chain*. `chances[a]`
+# says what may follow letter `a`. We made it, so we know everything about it.
+#
+# The smallest language model is a table of scores: row `a` holds the scores for what follows `a`. It
+# starts at zero. `with swap(cross_entropy, ...)` puts **your** op into the library, until the block
+# ends.
+
+# %%
+V = 8
+rng = np.random.default_rng(0)
+chances = rng.dirichlet(0.3 * np.ones(V), size=V)  # each row sums to 1
+text = [0]
+for _ in range(10_000):
+    text.append(int(rng.choice(V, p=chances[text[-1]])))
+text = np.array(text)
+before, after = text[:-1], text[1:]
+
+
+def train_table(steps=300, learning_rate=5.0):
+    table = Tensor(np.zeros((V, V)), requires_grad=True)
+    losses = []
+    for _ in range(steps):
+        loss = cross_entropy(table[before], after)
+        table.zero_grad()
+        loss.backward()
+        table.data -= learning_rate * table.grad
+        losses.append(loss.item())
+    return table.data, losses
+
+
+with swap(cross_entropy, use("05.2")):
+    table, losses = train_table()
+print(f"first loss {losses[0]:.3f}, ln {V} = {np.log(V):.3f}, last loss {losses[-1]:.3f}")
+
+# %% [markdown]
+# The loss falls and then stands still. Not because training failed: the text itself is uncertain. After
+# some letters several may follow, and **nobody** can know which.
+#
+# ## Exercise 05.3: the floor
+# What is the lowest loss that a model can have that sees one letter back? Count the pairs: `counts[a, b]`
+# says how often b followed a. The best chances for what follows `a` are the shares in row `a`. Write the
+# mean surprise of that model over the whole text, in nats per letter.
+#
+# This number is the *conditional entropy* of the text. Mind the pairs that never come: they add
+# nothing.
+
+
+# %%
+def my_floor(counts):
+    """counts (V, V), how often b followed a -> the lowest mean surprise, nats per letter"""
+    ### BEGIN SOLUTION
+    # the chances of what follows each letter
+    p = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # the surprise of each pair; where none came, 0
+    surprise = -np.log(np.where(counts > 0, p, 1))
+    # the mean over all pairs of the text
+    return (counts * surprise).sum() / counts.sum()
+    ### END SOLUTION
+
+
+check("05.3", my_floor)
+
+counts = np.zeros((V, V))
+np.add.at(counts, (before, after), 1)
+floor = use("05.3")(counts)
+plots.curves(
+    {"loss of the table": losses},
+    f"the loss starts at ln {V} = {np.log(V):.2f} and lies down on the floor, {floor:.3f}: the last "
+    f"loss is {losses[-1] - floor:.4f} above it.",
+    limits={f"ln {V}: knows nothing": np.log(V), "floor: knows all there is to know": floor},
+)
+
+# %% [markdown]
+# A loss **under** the floor would be no triumph but a bug: the model would have seen the answer. In
+# lesson 07 you will make that happen.
+#
+# ## Why not accuracy?
+# What people want to know is often: how many letters did it get right? So why not train on that?
+#
+# We walk in a straight line from a table of random scores (0) to the trained table (1), and measure
+# loss and accuracy on the way.
+#
+# **Guess.** Half way, we take one step of 0.0001 further. The loss changes a little. By how much does
+# the accuracy change: 0, 0.00001 or 0.001?
+
+# %%
+random_table = np.random.default_rng(1).standard_normal((V, V))
+
+
+def loss_and_accuracy(t):
+    scores = (1 - t) * random_table + t * table
+    p = softmax(Tensor(scores)).numpy()
+    return -np.log(p[before, after]).mean(), (scores.argmax(axis=-1)[before] == after).mean()
+
+
+guess_2 = 0.0  ### SOLUTION
+predict("05.P2", guess_2, lambda: loss_and_accuracy(0.5001)[1] - loss_and_accuracy(0.5)[1])
+print(f"the loss changes by {loss_and_accuracy(0.5001)[0] - loss_and_accuracy(0.5)[0]:.1e}")
+
+# %%
+way = np.linspace(0, 1.2, 301)
+both = np.array([loss_and_accuracy(t) for t in way])
+levels = len(np.unique(both[:, 1]))
+plots.panels(
+    {"loss": (way, both[:, 0]), "accuracy": (way, both[:, 1])},
+    f"above a slope, below a staircase of {levels} levels. On a tread the slope is exactly 0, at a "
+    "riser there is none.",
+    x="from random scores (0) to the trained table (1)",
+    marks=[0.5, 1.0],
+)
+
+# %% [markdown]
+# On a tread, a small step leaves accuracy as it is: its gradient is **zero**, and an optimiser that asks
+# "which way?" gets no answer. Cross-entropy rewards every bit of chance that moves to the right letter,
+# long before that letter wins.
+#
+# **Two questions without code**
+# 1. With 50 tokens, your training starts at a loss of 9. What do you do?
+# 2. Why does a row of the gradient sum to 0?
+#
+# <details><summary>Answers</summary>
+#
+# 1. Stop: ln 50 is 3.9. Far above it, scores are too large or targets wrong.
+# 2. One number added to a whole row of scores changes nothing.
+#
+# </details>
+#
+# **Next:** set `0.3` in the Markov chain to `5`. Where is the floor now? The ops live in
+# `tinygpt/nn/softmax.py` and `cross_entropy.py`.

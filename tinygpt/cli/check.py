@@ -1,0 +1,101 @@
+"""tinygpt check: the answers in students' files, judged; a table."""
+
+import csv
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tqdm import tqdm
+from tyro.conf import Positional, arg
+
+from tinygpt.cli.settings import parse
+from tinygpt.lesson.exercises import EXERCISES
+from tinygpt.lesson.grading import Graded, cells, grade
+
+
+@dataclass
+class CheckCommand:
+    """Judge the answers in notebooks or Python files: a row for each file, a column for each
+    exercise. Each file is run, in a process of its own; do that only with files you trust.
+
+    tinygpt check 05_loss.ipynb --why
+
+    tinygpt check students/*.ipynb --csv > points.csv
+    """
+
+    files: Positional[Annotated[tuple[Path, ...], arg(metavar="FILE.py|FILE.ipynb ...")]]
+    csv: bool = False  # comma-separated values in place of the table
+    why: bool = False  # also say what is wrong first, as `check` in the lesson does
+    timeout: float = 60.0  # seconds for each file
+
+
+def check(argv: list[str]) -> int:
+    """Exit code 0 where every answer is right, 1 where one is not."""
+    command = parse(CheckCommand, argv, "check")
+    if not command.files:
+        raise ValueError("expected files to judge: tinygpt check FILE.py|FILE.ipynb ...")
+    if command.timeout <= 0:
+        raise ValueError(f"expected a timeout above 0 seconds, got {command.timeout:g}")
+    for path in command.files:
+        if not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        cells(path)  # a file that cannot be read is said before the first one runs
+    quiet = len(command.files) == 1
+    graded = [
+        grade(path, command.timeout) for path in tqdm(command.files, "judging", disable=quiet)
+    ]
+    ids = [id for id in EXERCISES if any(id in g.results for g in graded)]
+    if command.csv:
+        _csv(graded, ids)
+    else:
+        _table(graded, ids)
+    if command.why:
+        _reasons(graded)
+    right = [g.results.get(id, {}).get("accepted", False) for g in graded for id in ids]
+    return 0 if right and all(right) else 1
+
+
+def _names(graded: list[Graded]) -> list[str]:
+    """The file's name, or its whole path where two have the same."""
+    names = [g.path.name for g in graded]
+    return [n if names.count(n) == 1 else str(g.path) for n, g in zip(names, graded, strict=True)]
+
+
+def _points(g: Graded, id: str) -> int:
+    return g.results.get(id, {}).get("points", 0)
+
+
+def _totals(graded: list[Graded], ids: list[str]) -> dict[str, int]:
+    return {id: next(g.results[id]["total"] for g in graded if id in g.results) for id in ids}
+
+
+def _table(graded: list[Graded], ids: list[str]) -> None:
+    names, totals = _names(graded), _totals(graded, ids)
+    width = max(map(len, names))
+    print(f"{'':<{width}}{''.join(f'{id:>8}' for id in ids)}{'all':>8}")
+    for name, g in zip(names, graded, strict=True):
+        points = "".join(f"{f'{_points(g, id)}/{totals[id]}':>8}" for id in ids)
+        whole = f"{sum(_points(g, id) for id in ids)}/{sum(totals.values())}"
+        print(f"{name:<{width}}{points}{whole:>8}")
+    for name, g in zip(names, graded, strict=True):
+        for trouble in g.troubles:
+            print(f"{name}: {trouble}")
+    if not ids:
+        print("no exercise was found: an answer keeps the name that the lesson gives it")
+
+
+def _csv(graded: list[Graded], ids: list[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["file", *ids, "points", "of", "trouble"])
+    whole = sum(_totals(graded, ids).values())
+    for name, g in zip(_names(graded), graded, strict=True):
+        points = [_points(g, id) for id in ids]
+        writer.writerow([name, *points, sum(points), whole, "; ".join(g.troubles)])
+
+
+def _reasons(graded: list[Graded]) -> None:
+    for name, g in zip(_names(graded), graded, strict=True):
+        for id, result in sorted(g.results.items()):
+            if result["why"]:
+                print(f"\n{name}  {id}\n{result['why']}")

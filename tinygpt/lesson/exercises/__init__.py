@@ -1,0 +1,13 @@
+"""The exercises of every lesson, by their number."""
+
+from tinygpt.lesson.exercise import Exercise
+from tinygpt.lesson.exercises import lesson05
+
+EXERCISES: dict[str, Exercise] = {e.id: e for lesson in (lesson05,) for e in lesson.EXERCISES}
+
+
+def exercise(id: str) -> Exercise:
+    """The exercise of that number. ValueError for one that there is not."""
+    if id not in EXERCISES:
+        raise ValueError(f"there is no exercise {id!r}: expected one of {', '.join(EXERCISES)}")
+    return EXERCISES[id]

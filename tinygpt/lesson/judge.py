@@ -1,0 +1,323 @@
+"""The judge: tries an answer on every case of its exercise, then says what is wrong first.
+
+Equality with the right answer counts more than all that can be seen without it together, so that a
+wrong answer never gets half the points. float64 in place of float32 costs a point and blocks
+nothing.
+"""
+
+import contextlib
+import copy
+import math
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tinygpt
+from tinygpt.autograd.diagnosis import constant_factor
+from tinygpt.lesson.exercise import Case, Exercise, Outputs
+
+NOT_THEIRS = (str(Path(tinygpt.__file__).parent), str(Path(np.__file__).parent))  # of the frames
+
+
+class LockedError(RuntimeError):
+    """An answer called the library's op that does the exercise."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """points of total; what held and what did not; in words what failed first ("" for nothing);
+    `cause`: which mistake it is, to be recognised when it comes again."""
+
+    exercise: Exercise
+    points: int
+    total: int
+    lines: tuple[tuple[bool, str], ...] = ()
+    failure: str = ""
+    cause: str = ""
+    blank: bool = False
+
+    @property
+    def accepted(self) -> bool:
+        return not self.blank and not self.failure
+
+    def __str__(self) -> str:
+        marks = "\n".join(f"  {'yes' if held else 'NO ':<4} {name}" for held, name in self.lines)
+        return "\n".join(part for part in (marks, self.failure) if part)
+
+
+@dataclass
+class Run:
+    """What an answer did on a case: its outputs, or the error that it raised."""
+
+    case: Case
+    outputs: Outputs | None = None
+    error: Exception | None = None
+    empty: bool = False  # it returned None
+    untouched: bool = True
+    repeats: bool = True
+
+
+def judge(exercise: Exercise, answer: Any) -> Verdict:
+    """Run the answer on all cases, compare, and find the cause of the first failure."""
+    expected = [_outputs(exercise, exercise.answer, case) for case in exercise.cases]
+    with _locked(exercise.locked):
+        runs = [_run(exercise, answer, case) for case in exercise.cases]
+    parts = _parts(exercise, runs, expected)
+    weight = dict.fromkeys(parts, 1)
+    weight[EQUAL] = 1 + sum(1 for name in parts if name != EQUAL)
+    total = sum(weight.values())
+    if all(run.empty for run in runs) or _same(exercise, runs, _blank_runs(exercise)):
+        return Verdict(exercise, 0, total, blank=True)
+    points = sum(weight[name] for name, failure in parts.items() if failure is None)
+    labels = {EQUAL: f"equal to the right answer, in all {len(runs)} cases"}
+    lines = tuple((failure is None, labels.get(name, name)) for name, failure in parts.items())
+    failed = {name: f for name, f in parts.items() if f is not None and name != DTYPE}
+    if not failed:
+        return Verdict(exercise, points, total, lines)
+    name, where = next(iter(failed.items()))
+    reason, cause = _diagnosis(exercise, runs, expected)
+    text = "\n".join(part for part in (where, reason) if part)
+    return Verdict(exercise, points, total, lines, text, cause or f"{name}: {where}")
+
+
+# ---------------------------------------------------------------------------------- trying
+
+
+@contextlib.contextmanager
+def _locked(ops: tuple[Any, ...]) -> Iterator[None]:
+    """Inside, these ops refuse: to wrap the library is no answer."""
+    before = [op.function for op in ops]
+
+    def refusal(name: str) -> Any:
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise LockedError(f"tinygpt's {name} is locked while your answer is tried: write the "
+                              "lines yourself")  # fmt: skip
+
+        return refuse
+
+    try:
+        for op in ops:
+            op.function = refusal(op.name)
+        yield
+    finally:
+        for op, function in zip(ops, before, strict=True):
+            op.function = function
+
+
+def _outputs(exercise: Exercise, function: Any, case: Case) -> Outputs:
+    with np.errstate(all="ignore"):
+        return exercise.observe(function, *copy.deepcopy(case.inputs))
+
+
+def _run(exercise: Exercise, function: Any, case: Case) -> Run:
+    run, inputs = Run(case), copy.deepcopy(case.inputs)
+    returned: list[Any] = []
+
+    def called(*args: Any, **settings: Any) -> Any:
+        returned.append(function(*args, **settings))
+        return returned[-1]
+
+    tried = function if isinstance(function, type) else called
+    try:
+        with np.errstate(all="ignore"):
+            run.outputs = exercise.observe(tried, *inputs)
+        run.empty = any(value is None for value in run.outputs.values())
+        run.untouched = _equal_inputs(inputs, case.inputs)
+        run.repeats = _equal(run.outputs, _outputs(exercise, function, case), 0)
+    except Exception as error:
+        run.error, run.empty = error, bool(returned) and returned[-1] is None
+    if run.error is not None or run.empty:
+        run.outputs = None
+    return run
+
+
+def _blank_runs(exercise: Exercise) -> list[Run] | None:
+    if exercise.blank is None:
+        return None
+    return [_run(exercise, exercise.blank, case) for case in exercise.cases]
+
+
+# ---------------------------------------------------------------------------------- comparing
+
+SHAPES, EQUAL, UNTOUCHED, DTYPE = (
+    "the shapes", "equal", "arguments untouched, and a second call agrees", "float32 stays float32"
+)  # fmt: skip
+
+
+def _parts(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> dict[str, str | None]:
+    """Each thing that must hold -> None, or where it first does not."""
+    broken = next((run for run in runs if run.outputs is None), None)
+    if broken is not None:
+        why = _what_happened(broken, exercise)
+        names = [SHAPES, *(p.name for p in exercise.properties), EQUAL, UNTOUCHED]
+        parts: dict[str, str | None] = dict.fromkeys(names, why)
+    else:
+        pairs = list(zip(runs, expected, strict=True))
+        parts = {SHAPES: _first(_wrong_shape(run.outputs, want, run.case) for run, want in pairs)}
+        for p in exercise.properties:
+            parts[p.name] = parts[SHAPES] or _first(
+                _difference(
+                    p.name, p.measure(run.outputs, *run.case.inputs), p.should, run.case, 1e-5
+                )
+                for run, _ in pairs
+            )
+        parts[EQUAL] = parts[SHAPES] or _first(
+            _difference(name, run.outputs[name], value, run.case, _rtol(exercise, value))
+            for run, want in pairs
+            for name, value in want.items()
+        )
+        parts[UNTOUCHED] = _first(
+            None if run.untouched and run.repeats else
+            f"your function changed its argument{_in(run.case)}" if not run.untouched else
+            f"called twice with the same arguments it gave two results{_in(run.case)}"
+            for run, _ in pairs
+        )  # fmt: skip
+    if any(_dtype(value) == np.float32 for want in expected for value in want.values()):
+        kept = broken is None and all(
+            _dtype(run.outputs[name]) == np.float32
+            for run, want in zip(runs, expected, strict=True)
+            for name, value in want.items()
+            if _dtype(value) == np.float32 and np.ndim(value)
+        )
+        parts[DTYPE] = None if kept else "float32 became something else"
+    return parts
+
+
+def _first(failures: Iterator[str | None]) -> str | None:
+    return next((failure for failure in failures if failure), None)
+
+
+def _dtype(value: Any) -> Any:
+    return getattr(value, "dtype", None)
+
+
+def _rtol(exercise: Exercise, value: Any) -> float:
+    return 1e-4 if _dtype(value) == np.float32 else exercise.rtol
+
+
+def _in(case: Case) -> str:
+    return f" (case: {case.nasty})" if case.nasty else ""
+
+
+def _what_happened(run: Run, exercise: Exercise) -> str:
+    """The error of the student's function, with the line of it."""
+    if run.error is None or run.empty:
+        return f"a part of the result is None{_in(run.case)}"
+    frames = traceback.extract_tb(run.error.__traceback__)
+    own = [f for f in frames if not f.filename.startswith(NOT_THEIRS)]
+    line = f"\nin your line: {own[-1].line}" if own and own[-1].line else ""
+    form = "" if own else f"\nExpected: {exercise.form}"
+    return f"{type(run.error).__name__}: {run.error}{_in(run.case)}{line}{form}"
+
+
+def _wrong_shape(outputs: Any, want: Outputs, case: Case) -> str | None:
+    for name, value in want.items():
+        got = outputs.get(name)
+        try:
+            shape = np.shape(got)
+            number = np.asarray(got).dtype.kind in "fiub"
+        except ValueError:
+            shape, number = None, False
+        if not number or shape != np.shape(value):
+            what = f"shape {shape}" if number else f"{type(got).__name__}"
+            return f"{name}: got {what}, expected shape {np.shape(value)}{_in(case)}"
+    return None
+
+
+def _difference(name: str, got: Any, want: Any, case: Case, rtol: float) -> str | None:
+    """None where equal; otherwise the element that is off most, and both numbers."""
+    got = np.asarray(got, dtype=np.float64)
+    want = np.broadcast_to(np.asarray(want, dtype=np.float64), got.shape)
+    if _close(got, want, rtol):
+        return None
+    off = np.where(np.isfinite(got), abs(got - want), np.inf)
+    off[(got == want) | (np.isnan(got) & np.isnan(want))] = 0
+    at = np.unravel_index(int(np.argmax(off)), got.shape)
+    index = f"[{', '.join(map(str, at))}]" if at else ""
+    return f"{name}{index}: got {_text(got[at])}, expected {_text(want[at])}{_in(case)}"
+
+
+def _text(value: float) -> str:
+    return "0" if abs(value) < 1e-12 else f"{value:.4g}"
+
+
+def _close(got: np.ndarray, want: np.ndarray, rtol: float) -> bool:
+    finite = want[np.isfinite(want)]
+    scale = abs(finite).max() if finite.size else 0.0
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(got, want, rtol=rtol, atol=rtol * max(scale, 1e-3), equal_nan=True))
+
+
+def _equal(a: Outputs | None, b: Outputs | None, rtol: float) -> bool:
+    if a is None or b is None or a.keys() != b.keys():
+        return False
+    try:
+        pairs = [(np.asarray(a[n], float), np.asarray(b[n], float)) for n in a]
+    except (TypeError, ValueError):
+        return False
+    return all(x.shape == y.shape and _close(x, y, rtol) for x, y in pairs)
+
+
+def _equal_inputs(a: Any, b: Any) -> bool:
+    if isinstance(b, list | tuple):
+        return len(a) == len(b) and all(_equal_inputs(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=b.dtype.kind == "f")
+    return bool(a == b) or not isinstance(b, int | float | str | bool)
+
+
+def _same(exercise: Exercise, runs: list[Run], others: list[Run] | None) -> bool:
+    """Did both do the same on every case, errors included?"""
+    if others is None:
+        return False
+    for run, other in zip(runs, others, strict=True):
+        if run.error is not None or other.error is not None:
+            if type(run.error) is not type(other.error):
+                return False
+        elif not _equal(run.outputs, other.outputs, 1e-4 if _is_float32(run) else 1e-8):
+            return False
+    return True
+
+
+def _is_float32(run: Run) -> bool:
+    return any(_dtype(part) == np.float32 for part in run.case.inputs)
+
+
+# ---------------------------------------------------------------------------------- the cause
+
+
+def _diagnosis(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> tuple[str, str]:
+    """(a suspicion and a question, which mistake it is); empty where nothing is certain."""
+    if any(isinstance(run.error, LockedError) for run in runs):
+        return "", "locked"
+    for wrong in exercise.wrongs:
+        if _same(exercise, runs, [_run(exercise, wrong.function, case) for case in exercise.cases]):
+            return f"{wrong.suspicion}\n{wrong.question}", wrong.function.__name__
+    for run, want in zip(runs, expected, strict=True):
+        for name, value in want.items():
+            reason = _factor(run, name, value) if run.outputs is not None else None
+            if reason:
+                return reason[0].upper() + reason[1:], reason
+    return "", ""
+
+
+def _factor(run: Run, name: str, want: Any) -> str | None:
+    """Is the first output that is wrong the right one times a number?"""
+    got, want = np.ravel(np.asarray(run.outputs[name], float)), np.ravel(want).astype(float)
+    if got.shape != want.shape or _close(got, want, 1e-5) or not np.isfinite(got).all():
+        return None
+    largest = int(np.argmax(abs(want)))
+    if want[largest] == 0 or len(want) < 2:
+        return None
+    factor = float(got[largest] / want[largest])
+    if not factor or not _close(got, factor * want, 1e-6):
+        return None
+    named = constant_factor(factor, tuple(np.shape(part) for part in run.case.inputs))
+    times = f"{factor:.4g} times too large" if factor > 1 else f"{1 / factor:.4g} times too small"
+    return named or (
+        None if factor < 0 or math.isclose(factor, 1) else f"it is {times} everywhere."
+    )

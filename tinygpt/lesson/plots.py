@@ -1,0 +1,106 @@
+"""The pictures of the lessons, by matplotlib alone: shown below the cell, with a sentence under
+each that says what to see.
+
+Colours are petroff10's (Petroff 2021, "Accessible Color Sequences"), told apart without colour
+vision, and every line has a style of its own and its name beside it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygpt.lesson import pictures
+from tinygpt.lesson.output import show_picture
+
+COLORS = ("#3f90da", "#bd1f01", "#832db6", "#e76300", "#717581", "#a96b59")
+STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+
+
+def curves(
+    series: Mapping[str, Any],
+    what_to_see: str,
+    *,
+    x: str = "step",
+    y: str = "loss, nats per token",
+    limits: Mapping[str, float] | None = None,
+    points: Mapping[str, tuple[float, float]] | None = None,
+) -> None:
+    """One line for each name -> values, or name -> (x, y). limits: word -> a dashed black line at
+    that height; points: word -> a dot at (x, y)."""
+    figure = pictures.new_figure(7, 3.6)
+    axes = figure.subplots()
+    _draw_curves(axes, series, limits or {})
+    for word, (px, py) in (points or {}).items():
+        axes.plot([px], [py], "ko", ms=5)
+        axes.annotate(word, (px, py), xytext=(7, 4), textcoords="offset points", fontsize=9)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    show_picture(figure, what_to_see)
+
+
+def panels(
+    series: Mapping[str, tuple[Any, Any]], what_to_see: str, *, x: str, marks: Any = ()
+) -> None:
+    """The same x, one panel under the other: name -> (x, y). marks: x where a line stands."""
+    figure = pictures.new_figure(7, 4.4)
+    all_axes = np.atleast_1d(figure.subplots(len(series), 1, sharex=True))
+    for i, (axes, (name, (xs, ys))) in enumerate(zip(all_axes, series.items(), strict=True)):
+        axes.plot(xs, ys, color=COLORS[i])
+        axes.set_ylabel(name)
+        axes.spines[["top", "right"]].set_visible(False)
+        for mark in marks:
+            axes.axvline(mark, color="black", lw=0.8, ls=":")
+    all_axes[-1].set_xlabel(x)
+    show_picture(figure, what_to_see)
+
+
+def _draw_curves(axes: Any, series: Mapping[str, Any], limits: Mapping[str, float]) -> None:
+    ends = []
+    for i, (name, values) in enumerate(series.items()):
+        xs, ys = values if isinstance(values, tuple) else (range(1, len(values) + 1), values)
+        k = i % len(COLORS)
+        axes.plot(xs, ys, color=COLORS[k], linestyle=STYLES[k], label=name)
+        ends.append((float(ys[-1]), float(xs[-1]), name, COLORS[k]))
+    for word, height in limits.items():
+        axes.axhline(height, color="black", lw=0.9, ls="--")
+        axes.annotate(word, (0.99, height), xycoords=("axes fraction", "data"), fontsize=8,
+                      ha="right", va="bottom")  # fmt: skip
+    if len(ends) > 1:
+        axes.legend(frameon=False, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def attention(maps: Mapping[str, np.ndarray], tokens: Sequence[str], what_to_see: str) -> None:
+    """Who looks at whom, side by side: title -> weights (T, T), a row a query, a column a key."""
+    figure = pictures.new_figure(3.6 * len(maps), 3.8)
+    for axes, (title, weights) in zip(
+        np.atleast_1d(figure.subplots(1, len(maps))), maps.items(), strict=True
+    ):
+        axes.imshow(weights, cmap="Blues", vmin=0, vmax=1)
+        labels = [pictures.visible(token) for token in tokens]
+        axes.set_xticks(range(len(labels)), labels, fontsize=8)
+        axes.set_yticks(range(len(labels)), labels, fontsize=8)
+        axes.set_xlabel("is looked at (key)")
+        axes.set_ylabel("looks (query)")
+        axes.set_title(title, fontsize=10)
+    show_picture(figure, what_to_see)
+
+
+def gradient_by_layer(model: Any, what_to_see: str) -> None:
+    """The norm of the gradient of every matrix, from the first layer to the last, after a
+    backward()."""
+    names, norms = [], []
+    for name, p in model.named_parameters():
+        if p.grad is not None and p.data.ndim >= 2:
+            names.append(name)
+            norms.append(float(np.sqrt((p.grad**2).sum())))
+    figure = pictures.new_figure(7, 0.24 * len(names) + 1)
+    axes = figure.subplots()
+    axes.barh(range(len(names)), norms, color=COLORS[0])
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlabel("norm of the gradient")
+    axes.spines[["top", "right"]].set_visible(False)
+    show_picture(figure, what_to_see)
