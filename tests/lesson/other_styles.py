@@ -73,7 +73,63 @@ def floor_as_a_difference(counts):
     return -(pairs * np.log(pairs)).sum() + (single * np.log(single)).sum()
 
 
+def mul_by_lambda(a, b):
+    return a * b, lambda dy: [b * dy, a * dy]
+
+
+def mul_in_steps(a, b):
+    slope_a, slope_b = b, a
+
+    def backward(dy):
+        da = slope_a
+        da *= dy
+        return da, slope_b * dy
+
+    return a * b, backward
+
+
+def send_by_number(node):
+    for i in range(len(node.parents)):
+        node.parents[i].grad = node.parents[i].grad + node.grad * node.slopes[i]
+
+
+def send_one_by_one(node):
+    if node.parents:
+        left, right = node.parents
+        left.grad += node.slopes[0] * node.grad
+        right.grad += node.slopes[1] * node.grad
+
+
+def backward_by_recursion(root):
+    """Depth first: a node comes after everything that it was made of."""
+    order = []
+
+    def visit(node):
+        if node not in order:
+            for parent in node.parents:
+                visit(parent)
+            order.append(node)
+
+    visit(root)
+    root.grad = 1.0
+    for node in reversed(order):
+        send_by_number(node)
+
+
+def backward_by_the_latest(root):
+    root.grad = 1
+    todo = {root}
+    while todo:
+        node = max(todo, key=lambda n: n.time)
+        todo.remove(node)
+        send_one_by_one(node)
+        todo |= set(node.parents)
+
+
 STYLES = {
+    "02.1": (mul_by_lambda, mul_in_steps),
+    "02.2": (send_by_number, send_one_by_one),
+    "02.3": (backward_by_recursion, backward_by_the_latest),
     "05.1": (softmax_in_loops, softmax_by_logarithm, softmax_in_place),
     "05.2": (cross_entropy_in_loops, cross_entropy_one_hot),
     "05.3": (floor_in_loops, floor_as_a_difference),

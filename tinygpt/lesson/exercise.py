@@ -60,6 +60,7 @@ class Exercise:
     wrongs: tuple[Wrong, ...]
     hints: tuple[str, str]  # the plan; nearly, on another case
     blank: Any = None  # the unwritten answer, where it does not simply return None
+    blank_says: str = "not written yet"
     properties: tuple[Property, ...] = ()
     observe: Callable[..., Outputs] = call  # observe(function, *inputs): how it is tried
     library: Any = None  # where the library does it, for `reveal`; None: `answer` is shown

@@ -90,7 +90,7 @@ def run(path: Path, report: Any) -> None:
             if namespace[name] is not judged.get(name):
                 judged[name] = namespace[name]
                 verdict = judge(names[name], namespace[name])
-                why = "not written yet" if verdict.blank else verdict.failure
+                why = names[name].blank_says if verdict.blank else verdict.failure
                 report(
                     {"id": names[name].id, "points": verdict.points, "total": verdict.total,
                      "accepted": verdict.accepted, "why": why}

@@ -111,7 +111,7 @@ def check(id: str, answer: Any) -> None:
     entry = _note(id, verdict=verdict)
     headline = f"{id}   {verdict.points}/{verdict.total}"
     if verdict.blank:
-        say(f"not written yet: {e.form}", headline)
+        say(f"{e.blank_says}. Expected: {e.form}", headline)
         return
     text = str(verdict)
     if verdict.accepted:

@@ -104,3 +104,48 @@ def gradient_by_layer(model: Any, what_to_see: str) -> None:
     axes.set_xlabel("norm of the gradient")
     axes.spines[["top", "right"]].set_visible(False)
     show_picture(figure, what_to_see)
+
+
+def graph(root: Any, names: Mapping[str, Any], what_to_see: str) -> None:
+    """A computation graph, from the inputs at the left to the result at the right: in each box a
+    value and its gradient, on each edge the slope. names: name -> node (lesson 02)."""
+    nodes, todo = {root}, [root]
+    while todo:
+        for parent in todo.pop().parents:
+            if parent not in nodes:
+                nodes.add(parent)
+                todo.append(parent)
+    depth: dict[Any, int] = {}
+    rows: dict[int, list[Any]] = {}
+    for node in sorted(nodes, key=lambda n: n.time):
+        depth[node] = 1 + max((depth[p] for p in node.parents), default=-1)
+        rows.setdefault(depth[node], []).append(node)
+    at = {
+        node: (2.6 * d, 1.5 * (len(row) - 1) / 2 - 1.5 * i + 0.35 * (d % 2))
+        for d, row in rows.items()
+        for i, node in enumerate(row)
+    }
+    figure = pictures.new_figure(1.8 * len(rows) + 1, 1.1 * max(map(len, rows.values())) + 1)
+    axes = figure.subplots()
+    known = {node: name for name, node in names.items()}
+    for node, (x, y) in at.items():
+        label = f"{known.get(node, '')}\nvalue {node.value:g}\ngrad {node.grad:g}".strip()
+        box = {"boxstyle": "round,pad=0.4", "fc": "white", "ec": COLORS[0], "lw": 1.5}
+        axes.text(x, y, label, ha="center", va="center", fontsize=9, bbox=box, zorder=3)
+        for k, (parent, slope) in enumerate(zip(node.parents, node.slopes, strict=True)):
+            px, py = at[parent]
+            twice = len(node.parents) > 1 and node.parents[0] is node.parents[-1]
+            far = depth[node] - depth[parent] > 1  # over the heads of the nodes between
+            bend = (-0.25, 0.25)[k] if twice else -0.35 if far else 0.0
+            arrow = {"arrowstyle": "-|>", "color": "black", "shrinkA": 24, "shrinkB": 34 if far else 24,
+                     "connectionstyle": f"arc3,rad={bend}"}  # fmt: skip
+            axes.annotate("", (x, y), (px, py), arrowprops=arrow, zorder=1)
+            middle = (x + px + bend * (y - py)) / 2, (y + py - bend * (x - px)) / 2  # of the arc
+            axes.text(*middle, f"\u00d7 {slope:g}", fontsize=9, color=COLORS[1], ha="center",
+                      va="center", bbox={"fc": "white", "ec": "none", "pad": 1}, zorder=2)  # fmt: skip
+    axes.set_aspect("equal")
+    xs, ys = zip(*at.values(), strict=True)
+    axes.set_xlim(min(xs) - 0.9, max(xs) + 0.9)
+    axes.set_ylim(min(ys) - 0.8, max(ys) + 1.0)
+    axes.set_axis_off()
+    show_picture(figure, what_to_see)

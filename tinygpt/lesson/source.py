@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def source(thing: Any) -> tuple[str, str]:
     where = path.relative_to(root).as_posix() if inside else path.name
     if path.name.startswith("<") or not path.exists():
         where = "a cell of this notebook"
-    return f"{where}, line {line}: {name}", inspect.cleandoc("".join(lines))
+    return f"{where}, line {line}: {name}", textwrap.dedent("".join(lines))
 
 
 def _print_code(code: str) -> None:

@@ -1,9 +1,11 @@
 """The exercises of every lesson, by their number."""
 
 from tinygpt.lesson.exercise import Exercise
-from tinygpt.lesson.exercises import lesson05
+from tinygpt.lesson.exercises import lesson02, lesson05
 
-EXERCISES: dict[str, Exercise] = {e.id: e for lesson in (lesson05,) for e in lesson.EXERCISES}
+EXERCISES: dict[str, Exercise] = {
+    e.id: e for lesson in (lesson02, lesson05) for e in lesson.EXERCISES
+}
 
 
 def exercise(id: str) -> Exercise:

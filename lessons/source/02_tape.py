@@ -1,0 +1,233 @@
+# %% [markdown]
+# # 02 The tape: how a program finds its own slopes
+#
+# A model has a million numbers, and training asks for each of them: if it rises a little, does the loss
+# rise or fall, and how fast? Nobody writes these slopes down. The program finds them, by remembering
+# what it did and going back.
+#
+# After this lesson you can
+# 1. write an operation together with its way back (`my_mul`),
+# 2. hand a gradient on to where it came from (`my_send`),
+# 3. go back through any computation in the right order (`my_backward`).
+#
+# *Time: 35 minutes for you, 5 seconds for the machine. Needs: slopes of sums and products, and Python
+# classes.*
+
+# %% [markdown]
+# ## One number, two ways
+# Take $f = x \cdot y + x$ at $x = 3$, $y = 4$. So $f = 15$.
+#
+# How fast does $f$ rise with $x$? Try it: let $x$ rise by 0.001 and look at $f$. That is the meaning of
+# a **slope**, also called **derivative** or **gradient**: rise of the result divided by the rise of the
+# input, for a small rise.
+#
+# **Guess before you run the cell:** what is the slope of $f$ with respect to $x$ at this place? Put a
+# number in the place of `None`.
+
+# %%
+from tinygpt import Tensor
+from tinygpt.autograd.engine import latest_first
+from tinygpt.lesson import check, hint, plots, predict, reveal, show, use
+from tinygpt.lesson.node import Node
+
+
+def f(x, y):
+    return x * y + x
+
+
+guess_1 = 5  ### SOLUTION
+predict("02.P1", guess_1, lambda: (f(3.001, 4) - f(3, 4)) / 0.001)
+
+# %% [markdown]
+# $x$ acts in two ways: through the product, with slope $y = 4$, and directly, with slope 1. A
+# small rise of $x$ goes along both, and the effects **add**: 5.
+#
+# ## An operation and its way back
+# Break a computation into small steps, each with a known slope. Let `dy` be how fast *the end result*
+# rises with the result of one step. Then
+#
+# $$\text{slope of the end with respect to } a \;=\; dy \cdot \text{slope of this step with respect to } a$$
+#
+# This is the **chain rule**: rates multiply along a way. If the end rises 0.7 times as fast as the
+# product, and the product 4 times as fast as `a`, then the end rises 2.8 times as fast as `a`.
+
+# %% [markdown]
+# ## Exercise 02.1: a product
+# Here is the form that every operation of this library has: it returns its result **and a function**,
+# `backward`, which takes `dy` and returns one number for each argument. A function inside a function
+# remembers the variables around it (a *closure*): `backward` still knows `a` and `b` when it is called
+# much later.
+#
+# Complete the line. Stuck? `hint("02.1")` in a new cell.
+
+
+# %%
+def my_add(a, b):
+    def backward(dy):
+        return dy, dy  # a sum rises exactly as fast as each of its parts
+
+    return a + b, backward
+
+
+def my_mul(a, b):
+    def backward(dy):
+        ### BEGIN SOLUTION
+        # how fast the end rises with a, and with b
+        return dy * b, dy * a
+        ### END SOLUTION
+
+    return a * b, backward
+
+
+check("02.1", my_mul)
+
+# %% [markdown]
+# ## A number that remembers
+# To go back you must know what was done. So let every number remember **which numbers it was made of**
+# (its *parents*), and how fast it rises with each of them (its *slopes*). Such a number is a `Node`. What
+# is written down while the program runs forward is called the **tape**.
+#
+# Read the class below. The line to look at is the last one: why do the two slopes of a product stand
+# there crosswise?
+
+# %%
+show(Node)
+
+x, y = Node(3.0), Node(4.0)
+m = x * y
+f_node = m + x
+print(f"f = {f_node.value}; its parents have the values {[p.value for p in f_node.parents]}")
+print(f"m = {m.value}; its slopes are {m.slopes}")
+
+# %% [markdown]
+# ## Exercise 02.2: hand it on
+# `node.grad` says how fast the end result rises with this node. When it is complete, the node hands it
+# on: each parent gets its share, slope times `node.grad`.
+#
+# Other nodes may have handed something to the same parent before. Think of the two ways from $x$ to $f$.
+
+
+# %%
+def my_send(node):
+    ### BEGIN SOLUTION
+    # each parent with its slope
+    for parent, slope in zip(node.parents, node.slopes):
+        # its share comes to what it has
+        parent.grad += slope * node.grad
+    ### END SOLUTION
+
+
+check("02.2", my_send)
+
+# %% [markdown]
+# ## The classic mistake
+# Many first versions write `parent.grad = ...` instead of `parent.grad += ...`. Let us do it on purpose.
+# $f$ sends first, then the product $m$.
+#
+# **Guess:** which gradient does $x$ end up with at $(3, 4)$, instead of 5?
+
+
+# %%
+def careless_send(node):
+    for parent, slope in zip(node.parents, node.slopes):
+        parent.grad = slope * node.grad
+
+
+def careless_gradient():
+    x, y = Node(3.0), Node(4.0)
+    m = x * y
+    f = m + x
+    f.grad = 1.0
+    careless_send(f)
+    careless_send(m)
+    return x.grad
+
+
+guess_2 = 4  ### SOLUTION
+predict("02.P2", guess_2, careless_gradient)
+
+# %% [markdown]
+# $f$ gave $x$ its 1. Then $m$ wrote its 4 over it: no error, only a model that learns badly. Where a
+# number is used twice, its gradients **add**.
+#
+# ## Exercise 02.3: the whole way back
+# Now for any computation. Write `my_backward(root)`:
+#
+# - collect all nodes that the root was made of, each **once**;
+# - the root's own grad is the slope of the result with respect to itself;
+# - a node sends only when its own grad is complete: after everybody who uses it has sent.
+#
+# `node.time` is larger for a node that was made later, and a node is made after its parents.
+
+# %%
+send = use("02.2")
+
+
+def my_backward(root):
+    ### BEGIN SOLUTION
+    # all nodes behind the root, each once
+    nodes, todo = {root}, [root]
+    while todo:
+        for parent in todo.pop().parents:
+            if parent not in nodes:
+                nodes.add(parent)
+                todo.append(parent)
+    # the slope of the result with respect to itself
+    root.grad = 1.0
+    # everybody sends, in the right order
+    for node in sorted(nodes, key=lambda node: node.time, reverse=True):
+        send(node)
+    ### END SOLUTION
+
+
+check("02.3", my_backward)
+
+# %% [markdown]
+# ## See it
+# The graph of $x \cdot y + x$, with your gradients. In each box a value and its gradient; at each arrow
+# the slope of that step. Follow the arrows **backwards** from the right: multiply along a way, add where
+# ways meet.
+
+# %%
+backward = use("02.3")
+x, y = Node(3.0), Node(4.0)
+m = x * y
+f_node = m + x
+backward(f_node)
+plots.graph(
+    f_node,
+    {"x": x, "y": y, "x y": m, "x y + x": f_node},
+    f"two arrows leave x. Backwards, one brings {m.grad:g} times {y.value:g}, the other {1:g}, and the "
+    f"sum is the gradient of x: {x.grad:g}.",
+)
+
+# %% [markdown]
+# ## The library does the same
+# A `Tensor` is a node whose value is a whole array. Below is the library's own function that finds the
+# order: which of its lines makes sure that a node comes once, and which that it comes after everybody
+# who uses it?
+#
+# The last line computes the same slope with it.
+
+# %%
+show(latest_first)
+
+x, y = Tensor(3.0, requires_grad=True), Tensor(4.0, requires_grad=True)
+(x * y + x).backward()
+print(f"the library: dx = {x.grad}, dy = {y.grad}")
+
+# %% [markdown]
+# **Two questions without code**
+# 1. Why go back from the result, and not forward from each input? Think of a million inputs and one loss.
+# 2. What must be kept in memory until the way back is done?
+#
+# <details><summary>Answers</summary>
+#
+# 1. One way back gives the slopes of *all* inputs. Forward, each input would need a run of its own.
+# 2. Whatever the slopes need: for a product both factors. That is why training takes more memory than
+#    writing.
+#
+# </details>
+#
+# **Next:** the engine is `tinygpt/autograd/engine.py`, 200 lines. Add `__sub__` to `Node` in a cell of
+# your own, and try $x \cdot x - y$.
