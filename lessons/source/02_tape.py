@@ -27,7 +27,7 @@
 # %%
 from tinygpt import Tensor
 from tinygpt.autograd.engine import latest_first
-from tinygpt.lesson import check, hint, plots, predict, reveal, show, use
+from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, use
 from tinygpt.lesson.node import Node
 
 
@@ -39,8 +39,8 @@ guess_1 = 5  ### SOLUTION
 predict("02.P1", guess_1, lambda: (f(3.001, 4) - f(3, 4)) / 0.001)
 
 # %% [markdown]
-# $x$ acts in two ways: through the product, with slope $y = 4$, and directly, with slope 1. A
-# small rise of $x$ goes along both, and the effects **add**: 5.
+# $x$ acts in two ways: through the product, with slope $y = 4$, and directly, with slope 1. The
+# effects **add**: 5.
 #
 # ## An operation and its way back
 # Break a computation into small steps, each with a known slope. Let `dy` be how fast *the end result*

@@ -2,15 +2,15 @@
 # # 05 Loss: one number for how wrong a model is
 #
 # A model says how likely each next letter is. Training needs **one number** for how bad that was, and
-# the number must have a slope.
+# the number must change a little when the model changes a little: else nobody knows which way to go.
 #
 # After this lesson you can
 # 1. turn scores into chances without overflow (`my_softmax`),
 # 2. write the gradient of cross-entropy (`my_cross_entropy`) and train a model on it,
-# 3. compute the loss that nobody can beat (`my_floor`), and say why accuracy is no loss.
+# 3. compute the loss below which such a model cannot get (`my_floor`), and say why accuracy is no loss.
 #
 # *Time: 40 minutes for you, 10 seconds for the machine. Needs lesson 02 (what `backward` and `dy`
-# are) and a little NumPy: axes, `keepdims`, indexing with arrays.*
+# are) and some NumPy: axes, indexing with arrays.*
 
 # %% [markdown]
 # ## How surprised were you?
@@ -33,15 +33,15 @@
 import numpy as np
 
 from tinygpt import Tensor
-from tinygpt.lesson import check, plots, predict, show, swap, use
+from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, swap, use
 from tinygpt.nn import cross_entropy, softmax
 
 p = np.linspace(0.01, 1, 200)
 came = {"a came": 0.7, "b came": 0.2, "c came": 0.1}
 plots.curves(
     {"surprise": (p, -np.log(p))},
-    "the curve is flat at the right and climbs without end towards 0: to rule out what then happens "
-    "is the worst mistake.",
+    "the curve comes down to 0 at the right and climbs without end at the left: nothing costs more "
+    "than to give the chance 0 to what then comes.",
     x="chance p that the model gave to what came",
     y="surprise -ln p, nats",
     points={word: (q, -np.log(q)) for word, q in came.items()},
@@ -49,8 +49,8 @@ plots.curves(
 
 # %%
 # Guess first: a model that has learned nothing gives each of 27 letters (a to z and the blank) the
-# same chance. What is its loss? Put a number in the place of None and run the cell. A rough one is
-# fine, and a wrong one helps as well: it shows you where to look.
+# same chance. What is its loss? Put a number in the place of None and run the cell, or type it into the
+# field below. A rough one is fine, and a wrong one helps as well: it shows you where to look.
 guess_1 = 3.3  ### SOLUTION
 predict("05.P1", guess_1, lambda: -np.log(1 / 27))
 
@@ -63,7 +63,7 @@ predict("05.P1", guess_1, lambda: -np.log(1 / 27))
 # A model computes a *score* $z_i$ for each letter: any number, also negative. Softmax makes chances of
 # them: positive, with the sum 1.
 #
-# $$y_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
+# $$p_i = \frac{e^{z_i}}{\sum_j e^{z_j}}$$
 #
 # By hand, with scores 2, 1, 1: $e^2 = 7.4$, $e^1 = 2.7$, so the chances are 7.4, 2.7, 2.7 divided by
 # 12.8: 0.58, 0.21, 0.21.
@@ -74,10 +74,11 @@ predict("05.P1", guess_1, lambda: -np.log(1 / 27))
 #
 # Two things to know:
 # - `z.sum(axis=-1, keepdims=True)` sums each row and keeps the axis, so that you can divide by it.
-# - `np.exp(800)` is already `inf` in float64, and `inf / inf` is `nan`. The scores in the check go up to
-#   10 000. Adding the same number to a whole row changes no chance: use that.
+# - `np.exp(800)` is already `inf`, and `inf / inf` is `nan` (not a number). The scores in the check go up
+#   to 10 000. Adding the same number to a whole row changes no chance: use that.
 #
-# Stuck? Run `hint("05.1")` in a new cell.
+# What goes in as float32 (half as many digits, half the memory) should come out as float32; NumPy does
+# that by itself. Stuck? Run `hint("05.1")` in a new cell; `reveal("05.1")` shows an answer.
 
 
 # %%
@@ -93,25 +94,17 @@ def my_softmax(z):
 
 check("05.1", my_softmax)
 
-# %%
-# The library's softmax: your lines, without needless copies, and the way back below them. Read it with
-# three questions:
-# 1. Which line keeps exp from overflowing?
-# 2. Which line in backward says that raising one chance lowers the others?
-# 3. What would backward return if all dy were equal?
-show(softmax)
-
 # %% [markdown]
 # ## The slope of the loss
-# To train we need to know: if score $z_i$ rises a little, how does the loss change? Take the loss of
-# one row, and write it with the scores:
+# If score $z_i$ rises a little, how does the loss change? What really came is called the *target*; let
+# $t$ be its number. The loss of one row, written with the scores:
 #
-# $$-\ln y_t = -\ln \frac{e^{z_t}}{\sum_j e^{z_j}} = \ln \sum_j e^{z_j} - z_t$$
+# $$-\ln p_t = -\ln \frac{e^{z_t}}{\sum_j e^{z_j}} = \ln \sum_j e^{z_j} - z_t$$
 #
-# The slope of the first part with respect to $z_i$ is $e^{z_i} / \sum_j e^{z_j}$: softmax again. The
-# second part gives $-1$ at the target $t$, and 0 elsewhere. So
+# The first part has the slope $\frac{1}{\sum_j e^{z_j}} \cdot e^{z_i}$ (chain rule): softmax again,
+# $p_i$. The second part gives $-1$ if $i$ is the target, else nothing. So the slope is
 #
-# $$\frac{\partial\,(-\ln y_t)}{\partial z_i} = y_i - [i = t]$$
+# $$p_i - 1 \text{ at the target,} \qquad p_i \text{ everywhere else.}$$
 #
 # *Chances minus truth.* With chances 0.7, 0.2, 0.1 and b as the target: 0.7, −0.8, 0.1.
 
@@ -123,7 +116,6 @@ show(softmax)
 # - The loss is a **mean** over the N rows.
 # - `dy` is the slope of whatever comes after with respect to this loss: one number, to multiply with.
 # - `a[rows, targets]` picks one element in each row: in row 0 the one at `targets[0]`, and so on.
-# - Leave `p` as it is and work on a copy: the check calls `backward` twice.
 
 
 # %%
@@ -157,13 +149,15 @@ check("05.2", my_cross_entropy)
 # says what may follow letter `a`. We made it, so we know everything about it.
 #
 # The smallest language model is a table of scores: row `a` holds the scores for what follows `a`. It
-# starts at zero. `with swap(cross_entropy, ...)` puts **your** op into the library, until the block
-# ends.
+# starts at zero, and goes a step against its gradient again and again.
+#
+# `with swap(cross_entropy, ...)` puts **your** function into the library, until the block ends.
 
 # %%
 V = 8
 rng = np.random.default_rng(0)
-chances = rng.dirichlet(0.3 * np.ones(V), size=V)  # each row sums to 1
+spread = 0.3  # small: few letters can follow each letter; large: all are alike
+chances = rng.dirichlet(spread * np.ones(V), size=V)  # random rows with the sum 1
 text = [0]
 for _ in range(10_000):
     text.append(int(rng.choice(V, p=chances[text[-1]])))
@@ -172,14 +166,14 @@ before, after = text[:-1], text[1:]
 
 
 def train_table(steps=300, learning_rate=5.0):
-    table = Tensor(np.zeros((V, V)), requires_grad=True)
+    table = Tensor(np.zeros((V, V)), requires_grad=True)  # an array that wants gradients
     losses = []
     for _ in range(steps):
-        loss = cross_entropy(table[before], after)
-        table.zero_grad()
-        loss.backward()
-        table.data -= learning_rate * table.grad
-        losses.append(loss.item())
+        loss = cross_entropy(table[before], after)  # table[before]: a row of scores for each letter
+        table.zero_grad()  # forget the gradient of the last step
+        loss.backward()  # calls your backward with dy = 1
+        table.data -= learning_rate * table.grad  # found by trying: larger ones jump about
+        losses.append(loss.item())  # .item(): a plain number
     return table.data, losses
 
 
@@ -188,16 +182,16 @@ with swap(cross_entropy, use("05.2")):
 print(f"first loss {losses[0]:.3f}, ln {V} = {np.log(V):.3f}, last loss {losses[-1]:.3f}")
 
 # %% [markdown]
-# The loss falls and then stands still. Not because training failed: the text itself is uncertain. After
-# some letters several may follow, and **nobody** can know which.
+# The loss falls and then stands still. Training did not fail: after some letters several may follow, and
+# the letter before does not tell which.
 #
 # ## Exercise 05.3: the floor
-# What is the lowest loss that a model can have that sees one letter back? Count the pairs: `counts[a, b]`
-# says how often b followed a. The best chances for what follows `a` are the shares in row `a`. Write the
-# mean surprise of that model over the whole text, in nats per letter.
+# What is the lowest loss on this text for a model that sees one letter back? Count the pairs:
+# `counts[a, b]` says how often b followed a. The best that a table can say after `a` are the shares in row
+# `a` (any other chances are more surprised on average). Write the mean surprise of that table over the
+# whole text, in nats per letter: the *conditional entropy*.
 #
-# This number is the *conditional entropy* of the text. Mind the pairs that never come: they add
-# nothing.
+# Some pairs never come; they add nothing. Some letters never come: then the whole row is 0.
 
 
 # %%
@@ -222,21 +216,21 @@ plots.curves(
     {"loss of the table": losses},
     f"the loss starts at ln {V} = {np.log(V):.2f} and lies down on the floor, {floor:.3f}: the last "
     f"loss is {losses[-1] - floor:.4f} above it.",
-    limits={f"ln {V}: knows nothing": np.log(V), "floor: knows all there is to know": floor},
+    limits={f"ln {V}: knows nothing": np.log(V), "floor: the best table for this text": floor},
 )
 
 # %% [markdown]
-# A loss **under** the floor would be no triumph but a bug: the model would have seen the answer. In
-# lesson 07 you will make that happen.
+# A table **under** this floor would be no triumph but a bug: it would have seen the answer. In lesson 07
+# you will make that happen.
 #
 # ## Why not accuracy?
-# What people want to know is often: how many letters did it get right? So why not train on that?
+# People often ask: how many letters did it get right? So why not train on that?
 #
-# We walk in a straight line from a table of random scores (0) to the trained table (1), and measure
-# loss and accuracy on the way.
+# We walk in a straight line from a table of random scores (0) to the trained one (1), and measure loss and
+# accuracy on the way.
 #
-# **Guess.** Half way, we take one step of 0.0001 further. The loss changes a little. By how much does
-# the accuracy change: 0, 0.00001 or 0.001?
+# **Guess.** From 0.5 we go on to 0.5001. The loss changes a little. By how much does the accuracy change:
+# 0, 0.0001 or 0.01?
 
 # %%
 random_table = np.random.default_rng(1).standard_normal((V, V))
@@ -258,16 +252,15 @@ both = np.array([loss_and_accuracy(t) for t in way])
 levels = len(np.unique(both[:, 1]))
 plots.panels(
     {"loss": (way, both[:, 0]), "accuracy": (way, both[:, 1])},
-    f"above a slope, below a staircase of {levels} levels. On a tread the slope is exactly 0, at a "
-    "riser there is none.",
+    f"above a slope, below a staircase of {levels} levels. On a flat part the slope is exactly 0, at a "
+    "jump there is none. The dotted line is the trained table.",
     x="from random scores (0) to the trained table (1)",
-    marks=[0.5, 1.0],
+    marks=[1.0],
 )
 
 # %% [markdown]
-# On a tread, a small step leaves accuracy as it is: its gradient is **zero**, and an optimiser that asks
-# "which way?" gets no answer. Cross-entropy rewards every bit of chance that moves to the right letter,
-# long before that letter wins.
+# On a flat part the gradient of accuracy is **zero**: who asks "which way?" gets no answer. Cross-entropy
+# rewards every bit of chance that moves to the right letter, long before that letter wins.
 #
 # **Two questions without code**
 # 1. With 50 tokens, your training starts at a loss of 9. What do you do?
@@ -280,5 +273,11 @@ plots.panels(
 #
 # </details>
 #
-# **Next:** set `0.3` in the Markov chain to `5`. Where is the floor now? The ops live in
-# `tinygpt/nn/softmax.py` and `cross_entropy.py`.
+# **Next:** set `spread = 5` in the Markov chain and run all again. Where is the floor now, and why? What
+# you did so far: `progress()`.
+
+# %%
+# The library's own cross-entropy: first the formula, line by line, then the fast form that runs. It can
+# also leave out targets (-100) and smooth them. Where in the fast form are your three lines?
+# (xp is NumPy, or CuPy on a GPU; row_sum sums each row; @op makes a function an operation.)
+show(cross_entropy)

@@ -126,7 +126,60 @@ def backward_by_the_latest(root):
         todo |= set(node.parents)
 
 
+def look_in_loops(q, keys, values):
+    scores = []
+    for key in keys:
+        scores.append(sum(a * b for a, b in zip(q, key, strict=True)) / len(q) ** 0.5)
+    top = max(scores)
+    weights = [math.exp(s - top) for s in scores]
+    result = np.zeros(values.shape[1])
+    for w, value in zip(weights, values, strict=True):
+        result += w / sum(weights) * value
+    return result
+
+
+def look_scaled_first(q, keys, values):
+    s = (q / np.sqrt(len(q))) @ keys.T
+    w = np.exp(s - np.log(np.exp(s - s.max()).sum()) - s.max())
+    return np.einsum("s,sd->d", w, values)
+
+
+def mask_in_loops(n_q, n_k):
+    mask = np.zeros((n_q, n_k), dtype=bool)
+    for i in range(n_q):
+        for j in range(n_k):
+            mask[i, j] = j <= n_k - n_q + i
+    return mask
+
+
+def mask_by_tri(n_q, n_k):
+    return np.tri(n_q, n_k, n_k - n_q, dtype=bool)
+
+
+def mask_of_ones(n_q, n_k):
+    return np.tril(np.ones((n_k, n_k)))[-n_q:]
+
+
+def attention_in_loops(q, k, v):
+    y = np.zeros_like(v)
+    for b in range(q.shape[0]):
+        for h in range(q.shape[1]):
+            for t in range(q.shape[2]):
+                y[b, h, t] = look_in_loops(q[b, h, t], k[b, h, : t + 1], v[b, h, : t + 1])
+    return y
+
+
+def attention_by_einsum(q, k, v):
+    T = q.shape[2]
+    s = np.einsum("bhid,bhjd->bhij", q, k) / math.sqrt(q.shape[-1])
+    s += np.triu(np.full((T, T), -np.inf, dtype=s.dtype), 1)
+    return np.einsum("bhij,bhjd->bhid", softmax_in_place(s), v)
+
+
 STYLES = {
+    "07.1": (look_in_loops, look_scaled_first),
+    "07.2": (mask_in_loops, mask_by_tri, mask_of_ones),
+    "07.3": (attention_in_loops, attention_by_einsum),
     "02.1": (mul_by_lambda, mul_in_steps),
     "02.2": (send_by_number, send_one_by_one),
     "02.3": (backward_by_recursion, backward_by_the_latest),

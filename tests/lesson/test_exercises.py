@@ -88,12 +88,12 @@ def test_nothing_written_earns_nothing(id):
 
 
 @pytest.mark.parametrize("id", ALL)
-def test_every_nasty_case_is_there_for_a_mistake(id):
+def test_every_special_case_is_there_for_a_mistake(id):
     """Without it, some wrong answer would be taken for another one or for right, or the dtype would
     not be seen."""
     e = EXERCISES[id]
     for case in e.cases:
-        if not case.nasty or "float32" in case.nasty:
+        if not case.about or "float32" in case.about:
             continue
         outputs = []
         for function in (e.answer, *(w.function for w in e.wrongs)):
@@ -111,4 +111,4 @@ def test_every_nasty_case_is_there_for_a_mistake(id):
                 for n in right
             )
             for o in others
-        ), case.nasty
+        ), case.about

@@ -17,10 +17,11 @@ Outputs = dict[str, Any]  # name -> number or array: all that a call showed
 
 @dataclass(frozen=True)
 class Case:
-    """Inputs to try an answer on. `nasty`: which mistake it is there for; "" for a usual one."""
+    """Inputs to try an answer on. `about`: what is special about them, in words that give nothing
+    away; "" for usual ones. A special case is there because a wrong answer passes without it."""
 
     inputs: tuple[Any, ...]
-    nasty: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Wrong:
     function: Any
     suspicion: str
     question: str
+    variants: tuple[Any, ...] = ()  # other ways to write the same mistake
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Property:
 
 def call(function: Any, *inputs: Any) -> Outputs:
     """The usual way to try an answer: call it, look at what it returns."""
-    return {"y": function(*inputs)}
+    return {"result": function(*inputs)}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Exercise:
     wrongs: tuple[Wrong, ...]
     hints: tuple[str, str]  # the plan; nearly, on another case
     blank: Any = None  # the unwritten answer, where it does not simply return None
-    blank_says: str = "not written yet"
+    blank_says: str = "nothing came back (None): not written yet, or a `return` is missing"
     properties: tuple[Property, ...] = ()
     observe: Callable[..., Outputs] = call  # observe(function, *inputs): how it is tried
     library: Any = None  # where the library does it, for `reveal`; None: `answer` is shown

@@ -18,7 +18,7 @@ import numpy as np
 
 import tinygpt
 from tinygpt.autograd.diagnosis import constant_factor
-from tinygpt.lesson.exercise import Case, Exercise, Outputs
+from tinygpt.lesson.exercise import Case, Exercise, Outputs, Property
 
 NOT_THEIRS = (str(Path(tinygpt.__file__).parent), str(Path(np.__file__).parent))  # of the frames
 
@@ -70,7 +70,7 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
     weight = dict.fromkeys(parts, 1)
     weight[EQUAL] = 1 + sum(1 for name in parts if name != EQUAL)
     total = sum(weight.values())
-    if all(run.empty for run in runs) or _same(exercise, runs, _blank_runs(exercise)):
+    if all(run.empty for run in runs) or _same(runs, _blank_runs(exercise)):
         return Verdict(exercise, 0, total, blank=True)
     points = sum(weight[name] for name, failure in parts.items() if failure is None)
     labels = {EQUAL: f"equal to the right answer, in all {len(runs)} cases"}
@@ -159,14 +159,9 @@ def _parts(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> dict
         pairs = list(zip(runs, expected, strict=True))
         parts = {SHAPES: _first(_wrong_shape(run.outputs, want, run.case) for run, want in pairs)}
         for p in exercise.properties:
-            parts[p.name] = parts[SHAPES] or _first(
-                _difference(
-                    p.name, p.measure(run.outputs, *run.case.inputs), p.should, run.case, 1e-5
-                )
-                for run, _ in pairs
-            )
+            parts[p.name] = parts[SHAPES] or _first(_not_as_it_should(p, run) for run, _ in pairs)
         parts[EQUAL] = parts[SHAPES] or _first(
-            _difference(name, run.outputs[name], value, run.case, _rtol(exercise, value))
+            _difference(_called(name), run.outputs[name], value, run.case, _rtol(exercise, value))
             for run, want in pairs
             for name, value in want.items()
         )
@@ -177,13 +172,17 @@ def _parts(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> dict
             for run, _ in pairs
         )  # fmt: skip
     if any(_dtype(value) == np.float32 for want in expected for value in want.values()):
-        kept = broken is None and all(
-            _dtype(run.outputs[name]) == np.float32
-            for run, want in zip(runs, expected, strict=True)
-            for name, value in want.items()
-            if _dtype(value) == np.float32 and np.ndim(value)
+        kept = (
+            broken is None
+            and not parts[SHAPES]
+            and all(
+                _dtype(run.outputs[name]) == np.float32
+                for run, want in zip(runs, expected, strict=True)
+                for name, value in want.items()
+                if _dtype(value) == np.float32 and np.ndim(value)
+            )
         )
-        parts[DTYPE] = None if kept else "float32 became something else"
+        parts[DTYPE] = None if kept else "where float32 went in, another type came out"
     return parts
 
 
@@ -200,7 +199,7 @@ def _rtol(exercise: Exercise, value: Any) -> float:
 
 
 def _in(case: Case) -> str:
-    return f" (case: {case.nasty})" if case.nasty else ""
+    return f" (case: {case.about})" if case.about else ""
 
 
 def _what_happened(run: Run, exercise: Exercise) -> str:
@@ -217,14 +216,13 @@ def _what_happened(run: Run, exercise: Exercise) -> str:
 def _wrong_shape(outputs: Any, want: Outputs, case: Case) -> str | None:
     for name, value in want.items():
         got = outputs.get(name)
-        try:
-            shape = np.shape(got)
-            number = np.asarray(got).dtype.kind in "fiub"
-        except ValueError:
-            shape, number = None, False
-        if not number or shape != np.shape(value):
-            what = f"shape {shape}" if number else f"{type(got).__name__}"
-            return f"{name}: got {what}, expected shape {np.shape(value)}{_in(case)}"
+        number = isinstance(got, int | float | np.number | np.ndarray | np.bool_)
+        number = number and np.asarray(got).dtype.kind in "fiub"
+        if not number or np.shape(got) != np.shape(value):
+            shape = np.shape(value)
+            expected = f"an array of shape {shape}" if shape else "one number"
+            what = f"an array of shape {np.shape(got)}" if number else f"a {type(got).__name__}"
+            return f"{_called(name)}: got {what}, expected {expected}{_in(case)}"
     return None
 
 
@@ -238,7 +236,19 @@ def _difference(name: str, got: Any, want: Any, case: Case, rtol: float) -> str 
     off[(got == want) | (np.isnan(got) & np.isnan(want))] = 0
     at = np.unravel_index(int(np.argmax(off)), got.shape)
     index = f"[{', '.join(map(str, at))}]" if at else ""
-    return f"{name}{index}: got {_text(got[at])}, expected {_text(want[at])}{_in(case)}"
+    return f"{name}{index} got {_text(got[at])}, expected {_text(want[at])}{_in(case)}"
+
+
+def _not_as_it_should(p: Property, run: Run) -> str | None:
+    """Where a property does not hold, within 1e-5: float32 rounds."""
+    got = np.asarray(p.measure(run.outputs, *run.case.inputs), dtype=np.float64)
+    if np.allclose(got, p.should, rtol=0, atol=1e-5):
+        return None
+    return _difference(f"{p.name}: at ", got, p.should, run.case, 0)
+
+
+def _called(name: str) -> str:
+    return "your result" if name == "result" else name
 
 
 def _text(value: float) -> str:
@@ -270,8 +280,8 @@ def _equal_inputs(a: Any, b: Any) -> bool:
     return bool(a == b) or not isinstance(b, int | float | str | bool)
 
 
-def _same(exercise: Exercise, runs: list[Run], others: list[Run] | None) -> bool:
-    """Did both do the same on every case, errors included?"""
+def _same(runs: list[Run], others: list[Run] | None) -> bool:
+    """Did both do the same on these cases, errors included?"""
     if others is None:
         return False
     for run, other in zip(runs, others, strict=True):
@@ -294,15 +304,47 @@ def _diagnosis(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> 
     """(a suspicion and a question, which mistake it is); empty where nothing is certain."""
     if any(isinstance(run.error, LockedError) for run in runs):
         return "", "locked"
-    for wrong in exercise.wrongs:
-        if _same(exercise, runs, [_run(exercise, wrong.function, case) for case in exercise.cases]):
-            return f"{wrong.suspicion}\n{wrong.question}", wrong.function.__name__
-    for run, want in zip(runs, expected, strict=True):
-        for name, value in want.items():
-            reason = _factor(run, name, value) if run.outputs is not None else None
-            if reason:
-                return reason[0].upper() + reason[1:], reason
+    tried = [
+        (wrong, [_run(exercise, function, case) for case in exercise.cases])
+        for wrong in exercise.wrongs
+        for function in (wrong.function, *wrong.variants)
+    ]
+    alike = [wrong for wrong, others in tried if _same(runs, others)]
+    first = next((i for i, (run, want) in enumerate(zip(runs, expected, strict=True))
+                  if not _right(exercise, run, want)), None)  # fmt: skip
+    if not alike and first is not None and _finite(runs[first]):
+        # two mistakes at once: the one that shows on the first case that is wrong
+        alike = [w for w, others in tried if _same([runs[first]], [others[first]])]
+    if len(set(map(id, alike))) == 1:
+        return f"{alike[0].suspicion}\n{alike[0].question}", alike[0].function.__name__
+    if first is None:
+        return "", ""
+    run, want = runs[first], expected[first]
+    if isinstance(run.error, UnboundLocalError):
+        return "A name that is assigned inside a function is local to it: give it another.", "local"
+    if run.outputs is None or _wrong_shape(run.outputs, want, run.case):
+        return "", ""
+    for name, value in want.items():
+        if not np.isfinite(np.asarray(run.outputs[name], float)).all():
+            return ("nan and inf come from 0 / 0, inf / inf or log 0. Which numbers of this case "
+                    "are very large, very small, or 0?"), "not finite"  # fmt: skip
+        reason = _factor(run, name, value)
+        if reason:
+            return reason[0].upper() + reason[1:], reason
     return "", ""
+
+
+def _right(exercise: Exercise, run: Run, want: Outputs) -> bool:
+    return _equal(run.outputs, want, max(_rtol(exercise, value) for value in want.values()))
+
+
+def _finite(run: Run) -> bool:
+    try:
+        return run.outputs is not None and all(
+            np.isfinite(np.asarray(value, float)).all() for value in run.outputs.values()
+        )
+    except (TypeError, ValueError):
+        return False
 
 
 def _factor(run: Run, name: str, want: Any) -> str | None:

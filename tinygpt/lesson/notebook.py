@@ -4,6 +4,7 @@ What was tried is kept in `progress.json` beside the notebook, for the student a
 begin anew.
 """
 
+import contextlib
 import json
 import platform
 import sys
@@ -49,20 +50,24 @@ def predict(id: str, guess: Any, truth: Callable[[], Any]) -> None:
 
 def _compare(id: str, guess: Any, truth: Callable[[], Any]) -> None:
     right = truth()
+    if isinstance(guess, str) and isinstance(right, int | float | np.number):
+        with contextlib.suppress(ValueError):
+            guess = float(guess)
     _note(id, guess=guess if isinstance(guess, int | float | str | bool) else repr(guess))
-    verdict = "right" if _agrees(guess, right) else "not what happens. Why?"
+    near = _distance(guess, right)
+    verdict = "right" if near <= 0.1 else "close" if near <= 0.3 else "not what happens. Why?"
     say(f"you said {_shown(guess)}, it is {_shown(right)}: {verdict}", id)
 
 
-def _agrees(guess: Any, right: Any) -> bool:
-    """Numbers agree within a tenth, everything else exactly."""
+def _distance(guess: Any, right: Any) -> float:
+    """How far off, as a share of the right number; anything but numbers is right or it is not."""
     number = all(isinstance(v, int | float | np.number) and not isinstance(v, bool)
                  for v in (guess, right))  # fmt: skip
     if number:
-        return abs(guess - right) <= 0.1 * abs(right)
+        return abs(guess - right) / abs(right) if right else float(guess != right)
     if isinstance(guess, str):
-        return guess.strip().lower() == str(right).strip().lower()
-    return bool(np.all(guess == right))
+        return float(guess.strip().lower() != str(right).strip().lower())
+    return float(not np.all(guess == right))
 
 
 def _shown(value: Any) -> str:
@@ -83,14 +88,10 @@ def _ask(id: str, truth: Callable[[], Any]) -> bool:
 
     def answered(change: Any) -> None:
         text = change["new"].strip()
-        try:
-            guess = float(text)
-        except ValueError:
-            guess = text
         if text:
             with below:
                 below.clear_output()
-                _compare(id, guess, truth)
+                _compare(id, text, truth)
 
     field.observe(answered, names="value")
     display(field, below)
@@ -115,7 +116,9 @@ def check(id: str, answer: Any) -> None:
         return
     text = str(verdict)
     if verdict.accepted:
-        text += "\nright" if verdict.points == verdict.total else "\nright, but for one point"
+        text += "\nright"
+        if verdict.points < verdict.total:
+            text += ", but for one point: where float32 went in, another type came out"
     elif entry["refused"].count(verdict.cause) >= OFFER_HINT_AFTER:
         text += f"\n{_next_help(id, entry)}"
     say(text, headline)
@@ -135,9 +138,10 @@ def reveal(id: str) -> None:
     """The library's own lines, or those of the right answer."""
     e = exercise(id)
     _note(id, revealed=True)
-    if e.library is not None:
-        show(e.library)
     show(e.answer)
+    if e.library is not None:
+        print("\nand in the library:")
+        show(e.library)
 
 
 def use(id: str) -> Any:

@@ -137,12 +137,17 @@ def graph(root: Any, names: Mapping[str, Any], what_to_see: str) -> None:
             twice = len(node.parents) > 1 and node.parents[0] is node.parents[-1]
             far = depth[node] - depth[parent] > 1  # over the heads of the nodes between
             bend = (-0.25, 0.25)[k] if twice else -0.35 if far else 0.0
-            arrow = {"arrowstyle": "-|>", "color": "black", "shrinkA": 24, "shrinkB": 34 if far else 24,
-                     "connectionstyle": f"arc3,rad={bend}"}  # fmt: skip
+            arrow = {
+                "arrowstyle": "-|>",
+                "shrinkA": 24,
+                "shrinkB": 34 if far else 24,
+                "connectionstyle": f"arc3,rad={bend}",
+            }
             axes.annotate("", (x, y), (px, py), arrowprops=arrow, zorder=1)
             middle = (x + px + bend * (y - py)) / 2, (y + py - bend * (x - px)) / 2  # of the arc
-            axes.text(*middle, f"\u00d7 {slope:g}", fontsize=9, color=COLORS[1], ha="center",
-                      va="center", bbox={"fc": "white", "ec": "none", "pad": 1}, zorder=2)  # fmt: skip
+            white = {"fc": "white", "ec": "none", "pad": 1}
+            style = {"fontsize": 9, "color": COLORS[1], "ha": "center", "va": "center"}
+            axes.text(*middle, f"\u00d7 {slope:g}", bbox=white, zorder=2, **style)
     axes.set_aspect("equal")
     xs, ys = zip(*at.values(), strict=True)
     axes.set_xlim(min(xs) - 0.9, max(xs) + 0.9)

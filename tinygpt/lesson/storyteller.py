@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygpt.files import write_arrays
+from tinygpt.files import read_arrays, write_arrays
 from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.models.pretrained import WEIGHTS_FILE
 from tinygpt.text import CharTokenizer, load_corpus
@@ -30,7 +30,8 @@ def make(folder: Path, max_steps: int = 3000) -> GPT:
     ids, held_out = (np.array(tokenizer.encode(t)) for t in (corpus.train, corpus.validation))
     Trainer(model, arguments, train=ids, validation=held_out, tokenizer=tokenizer).train()
     model.save_pretrained(folder)
-    half = {name: array.astype(np.float16) for name, array in model.state_dict().items()}
+    arrays = read_arrays(folder / WEIGHTS_FILE)
+    half = {name: array.astype(np.float16) for name, array in arrays.items()}
     write_arrays(folder / WEIGHTS_FILE, half)
     tokenizer.save(folder)
     return model

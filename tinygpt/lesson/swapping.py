@@ -55,11 +55,13 @@ def swap(ours: Op, mine: Any) -> Iterator[None]:
         yield
     finally:
         ours.function = original
+    library = (function.__module__ or "").startswith("tinygpt.")
+    whose = "the library's answer" if library else "yours"
     if count == 0:
         raise RuntimeError(f"{ours.name} was never called: your {function.__name__} did nothing")
     print(
-        f"yours ran {count} times; largest difference from the library's output on the first call "
-        f"{difference:.0e}"
+        f"{whose} ran {count} times; largest difference from the library's output on the first "
+        f"call {difference:.0e}"
     )
 
 

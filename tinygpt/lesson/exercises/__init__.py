@@ -1,15 +1,16 @@
 """The exercises of every lesson, by their number."""
 
 from tinygpt.lesson.exercise import Exercise
-from tinygpt.lesson.exercises import lesson02, lesson05
+from tinygpt.lesson.exercises import lesson02, lesson05, lesson07
 
 EXERCISES: dict[str, Exercise] = {
-    e.id: e for lesson in (lesson02, lesson05) for e in lesson.EXERCISES
+    e.id: e for lesson in (lesson02, lesson05, lesson07) for e in lesson.EXERCISES
 }
 
 
 def exercise(id: str) -> Exercise:
-    """The exercise of that number. ValueError for one that there is not."""
+    """The exercise of that number, "05.2" or "5.2". ValueError for one that there is not."""
+    id = id.zfill(4)
     if id not in EXERCISES:
         raise ValueError(f"there is no exercise {id!r}: expected one of {', '.join(EXERCISES)}")
     return EXERCISES[id]

@@ -304,8 +304,8 @@ BACKWARD = Exercise(
     wrongs=(
         Wrong(
             earliest_first,
-            "Only the root's own step went back: nobody was asked after it, or the others were asked "
-            "before it, when they had nothing to hand on.",
+            "Only the root's own step went back: nobody was asked after it, or the others were "
+            "asked before it, when they had nothing to hand on.",
             "Which node is the only one whose grad is known at the start, and who is next?",
         ),
         Wrong(

@@ -34,6 +34,16 @@ def sum_of_everything(z):
     return e / e.sum()
 
 
+def sum_of_everything_too(z):
+    e = np.exp(z - z.max())
+    return e / e.sum()
+
+
+def sum_of_everything_without_a_shift(z):
+    e = np.exp(z)
+    return e / e.sum()
+
+
 def down_the_columns(z):
     e = np.exp(z - z.max(axis=0, keepdims=True))
     return e / e.sum(axis=0, keepdims=True)
@@ -41,6 +51,10 @@ def down_the_columns(z):
 
 def exp_forgotten(z):
     return z / z.sum(axis=-1, keepdims=True)
+
+
+def not_divided_by_the_sum(z):
+    return np.exp(z - z.max(axis=-1, keepdims=True))
 
 
 def log_of_it(z):
@@ -58,10 +72,10 @@ SOFTMAX = Exercise(
     cases=(
         Case((normal(1, 3, 7),)),
         Case((normal(2, 2, 3, 5),)),
-        Case((FAR_APART,), "exp overflows, and a shift by the largest of all empties a row"),
+        Case((FAR_APART,), "scores of 10000 and -10000"),
         Case((normal(3, 3, 7).astype(np.float32),), "float32 must stay float32"),
     ),
-    properties=(Property("every row sums to 1", lambda o, z: o["y"].sum(-1), 1.0),),
+    properties=(Property("every row sums to 1", lambda o, z: o["result"].sum(-1), 1.0),),
     wrongs=(
         Wrong(
             no_shift,
@@ -85,6 +99,7 @@ SOFTMAX = Exercise(
             sum_of_everything,
             "All your numbers together sum to 1. Each row is a choice of its own.",
             "Over which axis do you sum, and did you keep that axis for the division?",
+            (sum_of_everything_too, sum_of_everything_without_a_shift),
         ),
         Wrong(
             down_the_columns,
@@ -96,6 +111,11 @@ SOFTMAX = Exercise(
             "Your rows sum to 1, but there are negative numbers in them. A chance is never "
             "negative.",
             "Which function makes every number positive, and keeps the order?",
+        ),
+        Wrong(
+            not_divided_by_the_sum,
+            "Positive numbers in the right order, but a row does not sum to 1.",
+            "What do you divide a list of amounts by, to get shares?",
         ),
         Wrong(
             log_of_it,
@@ -148,6 +168,28 @@ def mean_forgotten(logits, targets):
         dz = p.copy()
         dz[rows, targets] -= 1
         return dz * dy, None
+
+    return loss, backward
+
+
+def mean_and_dy_forgotten(logits, targets):
+    loss, p, rows = _forward(logits, targets)
+
+    def backward(dy):
+        dz = p.copy()
+        dz[rows, targets] -= 1
+        return dz, None
+
+    return loss, backward
+
+
+def target_added(logits, targets):
+    loss, p, rows = _forward(logits, targets)
+
+    def backward(dy):
+        dz = p.copy()
+        dz[rows, targets] += 1
+        return dz * (dy / len(targets)), None
 
     return loss, backward
 
@@ -271,6 +313,16 @@ CROSS_ENTROPY = Exercise(
             "What does a mean divide by?",
         ),
         Wrong(
+            mean_and_dy_forgotten,
+            "18.57 times too large, and 18.57 = 13 rows / 0.7. Two factors are missing.",
+            "What does a mean divide by, and which number arrives from above?",
+        ),
+        Wrong(
+            target_added,
+            "You added 1 at the target. The loss falls when the score of the target rises.",
+            "So is the slope there above or below 0?",
+        ),
+        Wrong(
             target_forgotten,
             "Every row should sum to 0, yours sums to dy / N: you push every score down, the right "
             "one too.",
@@ -390,12 +442,12 @@ FLOOR = Exercise(
     form="my_floor(counts): counts[a, b], how often b followed a -> nats per letter",
     answer=floor_answer,
     cases=(
-        Case((np.array([[8, 2, 1], [3, 5, 7], [4, 4, 9]]),)),
+        Case((np.array([[8.0, 2, 1], [3, 5, 7], [4, 4, 9]]),)),
         Case(
-            (np.array([[6, 2, 0, 1], [1, 1, 30, 5], [2, 9, 4, 0], [7, 3, 3, 3]]),),
-            "pairs that never come: 0 log 0",
+            (np.array([[6.0, 2, 0, 1], [1, 1, 30, 5], [2, 9, 4, 0], [7, 3, 3, 3]]),),
+            "pairs that never come",
         ),
-        Case((np.array([[5, 0, 2], [0, 0, 0], [4, 0, 3]]),), "a letter that never comes"),
+        Case((np.array([[5.0, 0, 2], [0, 0, 0], [4, 0, 3]]),), "a letter that never comes"),
     ),
     wrongs=(
         Wrong(

@@ -1,0 +1,149 @@
+"""The judge: it never falls over an answer, names what is certain, and stays silent otherwise."""
+
+import numpy as np
+import pytest
+
+from tinygpt.lesson.exercises import EXERCISES, exercise, lesson05
+from tinygpt.lesson.judge import judge
+from tinygpt.nn.softmax import softmax
+
+SOFTMAX = EXERCISES["05.1"]
+
+
+class Odd:
+    def __getattr__(self, name):
+        raise ZeroDivisionError(name)
+
+
+JUNK = [
+    None, "a", 3, np.nan, [], [[1, 2], [3]], (1, None), {}, {"a": 1}, Odd(), np.array(["a"]),
+    np.array([]), np.full((3, 7), np.nan), True, object, (None, None), (1.0, lambda dy: "a"),
+    (1.0, lambda dy: None), (1.0, lambda dy: (np.ones(3), None)), iter([1]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("id", EXERCISES)
+@pytest.mark.parametrize("junk", JUNK, ids=lambda junk: type(junk).__name__)
+def test_junk_is_judged_and_never_accepted(id, junk):
+    verdict = judge(EXERCISES[id], lambda *_, **__: junk)
+    assert not verdict.accepted
+    assert 2 * verdict.points < verdict.total
+    assert verdict.blank or verdict.failure
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), ZeroDivisionError(), SystemExit])
+def test_an_error_is_shown(error):
+    def broken(z):
+        raise error
+
+    if error is SystemExit:
+        with pytest.raises(SystemExit):
+            judge(SOFTMAX, broken)
+        return
+    verdict = judge(SOFTMAX, broken)
+    assert verdict.points == 0
+    assert type(error).__name__ in verdict.failure
+    assert "in your line: raise error" in verdict.failure
+
+
+def test_a_wrong_number_of_arguments_says_the_form():
+    verdict = judge(SOFTMAX, lambda: 1)
+    assert "TypeError" in verdict.failure and SOFTMAX.form in verdict.failure
+
+
+def test_wrapping_the_library_is_no_answer():
+    verdict = judge(SOFTMAX, lambda z: softmax(z).data)
+    assert verdict.points == 0 and verdict.cause == "locked"
+    assert "softmax is locked" in verdict.failure
+    assert softmax(np.array([0.0, 0.0])).data.tolist() == [0.5, 0.5], "open again"
+
+
+def test_the_lock_opens_after_an_error():
+    with pytest.raises(KeyboardInterrupt):
+        judge(SOFTMAX, _interrupted)
+    assert softmax(np.array([0.0, 0.0])).data.tolist() == [0.5, 0.5]
+
+
+def _interrupted(z):
+    raise KeyboardInterrupt
+
+
+def test_an_argument_that_was_changed():
+    def in_place(z):
+        z -= z.max(axis=-1, keepdims=True)
+        np.exp(z, out=z)
+        z /= z.sum(axis=-1, keepdims=True)
+        return z
+
+    verdict = judge(SOFTMAX, in_place)
+    assert not verdict.accepted
+    assert "your function changed its argument" in verdict.failure
+
+
+def test_two_calls_that_do_not_agree():
+    calls = []
+
+    def unsteady(z):
+        calls.append(z)
+        return lesson05.softmax_answer(z) + 1e-3 * len(calls)
+
+    verdict = judge(SOFTMAX, unsteady)
+    assert (False, "arguments untouched, and a second call agrees") in verdict.lines
+
+
+def test_float64_costs_a_point_and_blocks_nothing():
+    verdict = judge(SOFTMAX, lambda z: lesson05.softmax_answer(z.astype(np.float64)))
+    assert verdict.accepted and verdict.points == verdict.total - 1
+    assert (False, "float32 stays float32") in verdict.lines
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [(1.0 / 7, "7 times too small"), (3.0, "3 times too large"), (-1.0, "the sign is wrong")],
+)
+def test_a_constant_factor_is_named(factor, words):
+    verdict = judge(SOFTMAX, lambda z: factor * lesson05.softmax_answer(z))
+    assert words in verdict.failure.lower()
+
+
+def test_a_factor_without_a_name_is_a_number():
+    verdict = judge(EXERCISES["05.2"], _two_and_a_half)
+    assert "2.5 times too large everywhere" in verdict.failure.lower()
+
+
+def _two_and_a_half(logits, targets):
+    loss, backward = lesson05.cross_entropy_answer(logits, targets)
+    return loss, lambda dy: (2.5 * backward(dy)[0], None)
+
+
+def test_nothing_is_guessed_about_a_number_that_fits_nothing():
+    verdict = judge(SOFTMAX, lambda z: np.abs(np.sin(z)).astype(z.dtype))
+    assert verdict.cause.startswith("every row sums to 1")
+    assert len(verdict.failure.splitlines()) == 1
+
+
+def test_two_mistakes_at_once_are_told_one_after_the_other():
+    """No shift, and the sum over everything: the sum shows on usual numbers already."""
+    verdict = judge(SOFTMAX, lambda z: np.exp(z) / np.exp(z).sum())
+    assert verdict.cause == "sum_of_everything"
+
+
+def test_nan_is_explained_where_nothing_else_is_known():
+    def by_the_mean(z):
+        e = np.exp(z - z.mean(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
+
+    verdict = judge(SOFTMAX, by_the_mean)
+    assert "nan and inf come from" in verdict.failure
+
+
+def test_rounding_in_float32_is_no_mistake():
+    """The rows of a gradient without its 1/N still sum to 0: the message must be about N."""
+    verdict = judge(EXERCISES["05.2"], lesson05.mean_forgotten)
+    assert verdict.failure.startswith("dlogits[")
+
+
+def test_an_exercise_that_there_is_not():
+    with pytest.raises(ValueError, match=r"there is no exercise '99.9': expected one of 0"):
+        exercise("99.9")
+    assert exercise("5.1") is SOFTMAX

@@ -1,0 +1,236 @@
+"""What a student calls: predict, check, hint, reveal, use, progress, show, swap."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tinygpt import GPT, GPTConfig, Tensor, op
+from tinygpt.lesson import check, hint, notebook, predict, progress, reveal, show, swap, use
+from tinygpt.lesson.exercises import lesson05
+from tinygpt.nn import attention, cross_entropy, gelu, softmax
+
+
+@pytest.fixture(autouse=True)
+def fresh(tmp_path, monkeypatch):
+    """A student who has done nothing, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(notebook, "_record", None)
+    monkeypatch.setattr(notebook, "_keep", True)
+    monkeypatch.setattr(notebook, "_accepted", {})
+
+
+def test_check_of_a_right_answer(capsys):
+    check("05.1", lesson05.softmax_answer)
+    out = capsys.readouterr().out
+    assert out.startswith("05.1   9/9\n  yes  the shapes\n") and out.endswith("right\n")
+    assert use("05.1") is lesson05.softmax_answer
+    assert "with your my_softmax" in capsys.readouterr().out
+
+
+def test_check_of_a_wrong_answer_shows_the_first_failure_alone(capsys):
+    check("05.1", lesson05.no_shift)
+    out = capsys.readouterr().out
+    assert out.startswith("05.1   3/9\n")
+    assert out.count("expected") == 1
+    assert use("05.1") is lesson05.softmax_answer  # the right one, for the lesson goes on
+    assert "with the library's answer, until yours is right" in capsys.readouterr().out
+
+
+def test_check_of_nothing(capsys):
+    check("05.1", lambda z: None)
+    assert "not written yet" in capsys.readouterr().out
+    assert notebook._read()["05.1"]["tries"] == 0
+
+
+def test_an_answer_that_got_worse_is_not_used(capsys):
+    check("05.1", lesson05.softmax_answer)
+    check("05.1", lesson05.no_shift)
+    use("05.1")
+    assert capsys.readouterr().out.endswith("with the library's answer, until yours is right\n")
+
+
+def test_the_same_mistake_three_times_offers_help(capsys):
+    for offered in ("", "", 'hint("05.1") gives a plan', 'hint("05.1") gives a plan'):
+        check("05.1", lesson05.no_shift)
+        out = capsys.readouterr().out
+        assert offered in out and ("The same mistake" in out) == bool(offered)
+    hint("05.1")
+    assert "hint 1 of 2" in capsys.readouterr().out
+    check("05.1", lesson05.no_shift)
+    assert 'hint("05.1") gives nearly the answer' in capsys.readouterr().out
+    hint("05.1")
+    assert "hint 2 of 2" in capsys.readouterr().out
+    check("05.1", lesson05.no_shift)
+    assert 'reveal("05.1")' in capsys.readouterr().out
+    check("05.1", lesson05.exp_forgotten)  # another mistake
+    assert "The same mistake" not in capsys.readouterr().out
+
+
+def test_reveal_shows_an_answer_that_runs_and_the_library(capsys):
+    reveal("05.1")
+    out = capsys.readouterr().out
+    assert "    e = np.exp(z" in out and "tinygpt/nn/softmax.py" in out
+    progress()
+    assert "revealed" not in capsys.readouterr().out  # nothing was tried
+
+
+@pytest.mark.parametrize(
+    ("guess", "truth", "verdict"),
+    [
+        (8, 7.97, "right"), (7, 8.5, "close"), (64, 7.97, "not what happens"),
+        ("yes", "Yes", "right"), ("0", 0.0, "right"), ("many", 3.0, "not what happens"),
+        ((3, 5), (3, 5), "right"), (True, False, "not what happens"), (0, 0.0, "right"),
+        (1e-3, 0.0, "not what happens"),
+    ],
+)  # fmt: skip
+def test_a_guess_beside_the_truth(capsys, guess, truth, verdict):
+    predict("07.P2", guess, lambda: truth)
+    out = capsys.readouterr().out
+    assert out.startswith("07.P2\nyou said") and verdict in out
+
+
+def test_without_a_guess_the_truth_is_not_told(capsys):
+    predict("07.P2", None, lambda: pytest.fail("not before there is a guess"))
+    assert "no guess yet" in capsys.readouterr().out
+
+
+def test_progress_is_kept_on_disk(tmp_path, capsys):
+    progress()
+    assert "nothing tried yet" in capsys.readouterr().out
+    check("05.1", lesson05.no_shift)
+    check("05.1", lesson05.softmax_answer)
+    predict("05.P1", 3, lambda: 3)
+    notebook._record = None  # a new kernel
+    capsys.readouterr()
+    progress()
+    out = capsys.readouterr().out
+    assert "9/9" in out and "guessed 3" in out
+    kept = json.loads((tmp_path / "progress.json").read_text(encoding="utf-8"))
+    assert kept["05.1"]["refused"] == ["no_shift"]
+
+
+def test_a_progress_file_that_is_broken(tmp_path, capsys):
+    (tmp_path / "progress.json").write_text("{", encoding="utf-8")
+    check("05.1", lesson05.softmax_answer)
+    assert "begun anew" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch, capsys):
+    def full(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(notebook, "write_text", full)
+    check("05.1", lesson05.softmax_answer)
+    check("05.1", lesson05.softmax_answer)
+    assert capsys.readouterr().out.count("progress is not kept") == 1
+
+
+# ------------------------------------------------------------------------------------------ show
+
+
+def test_show_has_the_plain_twin_first(capsys):
+    show(attention)
+    out = capsys.readouterr().out
+    assert out.index("def attention_plain") < out.index("def attention(q, k, v, /")
+    assert out.startswith("tinygpt/nn/attention.py, line ")
+
+
+def test_show_without_a_twin(capsys):
+    show(gelu)
+    assert capsys.readouterr().out.count("def gelu") == 1
+
+
+def test_show_of_what_was_not_read_from_a_file(capsys):
+    space = {"op": op}
+    exec("@op\ndef f(x, /): return x * x, lambda dy: 2 * x * dy", space)
+    show(space["f"])
+    show(len)
+    assert capsys.readouterr().out.count("no source: ") == 2
+
+
+# ------------------------------------------------------------------------------------------ swap
+
+
+def tiny():
+    model = GPT(GPTConfig(11, 8, 2, 2, 12))
+    ids = np.arange(16).reshape(2, 8) % 11
+    return lambda: model.loss(ids, ids)
+
+
+def test_swap_runs_yours_in_the_real_model(capsys):
+    def doubled(logits, targets):
+        loss, backward = cross_entropy_itself(logits, targets)
+        return 2 * loss, lambda dy: backward(2 * dy)
+
+    loss, cross_entropy_itself = tiny(), cross_entropy.function
+    before = loss().item()
+    with swap(cross_entropy, doubled):
+        assert loss().item() == pytest.approx(2 * before)
+    assert loss().item() == before
+
+
+def test_swap_counts_and_compares(capsys):
+    x = Tensor(np.ones((3, 5)))
+
+    def mine(z):
+        y = lesson05.softmax_answer(z)
+        return y + 2e-7, lambda dy: dy
+
+    with swap(softmax, mine):
+        for _ in range(80):
+            softmax(x)
+    assert capsys.readouterr().out == (
+        "yours ran 80 times; largest difference from the library's output on the first call 2e-07\n"
+    )
+
+
+def test_swap_takes_an_op_too(capsys):
+    def my_gelu(x):
+        return x, lambda dy: dy
+
+    with swap(gelu, op(my_gelu)):
+        tiny()()
+    assert "yours ran 2 times" in capsys.readouterr().out
+
+
+def test_swap_leaves_out_what_has_its_default():
+    def mine(q, k, v):
+        return np.zeros_like(q), lambda dy: (dy, dy, dy)
+
+    q = Tensor(np.ones((1, 1, 2, 3)))
+    with swap(attention, mine):
+        attention(q, q, q, causal=True, p=0.0)
+        with pytest.raises(TypeError, match="causal=False, and your mine has no such setting"):
+            attention(q, q, q, causal=False)
+
+
+def test_swap_is_undone_after_an_error():
+    library = gelu.function
+    with pytest.raises(ZeroDivisionError), swap(gelu, lambda x: (x, lambda dy: dy)):
+        raise ZeroDivisionError
+    assert gelu.function is library
+
+
+def test_swap_shows_the_students_own_error():
+    def broken(x):
+        raise KeyError("mine")
+
+    library = gelu.function
+    with pytest.raises(KeyError, match="mine"), swap(gelu, broken):
+        tiny()()
+    assert gelu.function is library
+
+
+def test_swap_that_was_never_called():
+    library = gelu.function
+    never = pytest.raises(RuntimeError, match="gelu was never called")
+    with never, swap(gelu, lambda x: (x, lambda dy: dy)):
+        pass
+    assert gelu.function is library
+
+
+def test_swap_of_something_else():
+    no_op = pytest.raises(TypeError, match="an op of the library, got function")
+    with no_op, swap(lambda x: x, lambda x: x):
+        pass
