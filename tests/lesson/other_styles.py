@@ -176,7 +176,69 @@ def attention_by_einsum(q, k, v):
     return np.einsum("bhij,bhjd->bhid", softmax_in_place(s), v)
 
 
+def clip_as_one_vector(grads, max_norm):
+    flat = np.concatenate([g.ravel() for g in grads])
+    norm = np.linalg.norm(flat)
+    if norm > max_norm:
+        for g in grads:
+            g[...] = g * max_norm / norm
+    return norm
+
+
+def clip_in_loops(grads, max_norm):
+    total = 0.0
+    for g in grads:
+        for value in g.flat:
+            total += value * value
+    if total <= max_norm**2:
+        return total**0.5
+    for g in grads:
+        for i in range(g.size):
+            g.flat[i] *= max_norm / total**0.5
+    return total**0.5
+
+
+def adamw_in_loops(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    for i in range(w.size):
+        gradient = g.flat[i]
+        m.flat[i] = beta1 * m.flat[i] + (1 - beta1) * gradient
+        v.flat[i] = beta2 * v.flat[i] + (1 - beta2) * gradient**2
+        up, below = m.flat[i] / (1 - beta1**t), v.flat[i] / (1 - beta2**t)
+        w.flat[i] -= lr * decay * w.flat[i] + lr * up / (below**0.5 + eps)
+
+
+def adamw_with_one_rate(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    """Kingma & Ba's second form: the corrections in the rate, and eps scaled with them."""
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * g**2
+    root = math.sqrt(1 - beta2**t)
+    w[...] = w - lr * decay * w - lr * root / (1 - beta1**t) * m / (np.sqrt(v) + eps * root)
+
+
+def rate_by_cases(step, peak, floor, warmup, total):
+    along = min(max(step - warmup, 0) / (total - warmup), 1.0)
+    wave = math.cos(math.pi / 2 * along) ** 2
+    return peak * step / warmup if step < warmup else floor + (peak - floor) * wave
+
+
+def rate_from_a_table(step, peak, floor, warmup, total):
+    rising = [peak * (i / warmup) for i in range(1, warmup)] if warmup else []
+    n = total - max(warmup, 1)
+    start = 0 if warmup else 1
+    falling = [
+        (peak + floor) / 2 + (peak - floor) / 2 * np.cos(np.pi * (i + start) / (total - warmup))
+        for i in range(n)
+    ]
+    table = [*rising, *falling]
+    return table[step - 1] if step <= len(table) else floor
+
+
 STYLES = {
+    "13.1": (clip_as_one_vector, clip_in_loops),
+    "13.2": (adamw_in_loops, adamw_with_one_rate),
+    "13.3": (rate_by_cases, rate_from_a_table),
     "07.1": (look_in_loops, look_scaled_first),
     "07.2": (mask_in_loops, mask_by_tri, mask_of_ones),
     "07.3": (attention_in_loops, attention_by_einsum),

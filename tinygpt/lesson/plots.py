@@ -106,6 +106,36 @@ def gradient_by_layer(model: Any, what_to_see: str) -> None:
     show_picture(figure, what_to_see)
 
 
+def valley(
+    height: Any,
+    paths: Mapping[str, Any],
+    what_to_see: str,
+    *,
+    every: int = 10,
+    x: tuple[float, float] = (-11.0, 11.0),
+    y: tuple[float, float] = (-5.0, 5.0),
+) -> None:
+    """Contours of height(x, y), and one path over them for each name -> points (n, 2), all from one
+    start, with a dot every so many steps."""
+    figure = pictures.new_figure(8, 4.4)
+    axes = figure.subplots()
+    xs, ys = np.meshgrid(np.linspace(*x, 200), np.linspace(*y, 200))
+    heights = height(xs, ys)
+    levels = np.geomspace(max(heights.min(), heights.max() * 1e-4), heights.max(), 14)
+    axes.contour(xs, ys, heights, levels=levels, colors="#bbbbbb", linewidths=0.7)
+    for i, (name, points) in enumerate(paths.items()):
+        points = np.asarray(points)
+        style = {"color": COLORS[i], "linestyle": STYLES[i], "lw": 1.4}
+        axes.plot(*points.T, **style, label=name)
+        axes.plot(*points[::every].T, "os^D"[i % 4], color=COLORS[i], ms=4)
+    axes.plot(0, 0, "k*", ms=12)
+    axes.set_xlim(*x)
+    axes.set_ylim(*y)
+    axes.legend(frameon=False, fontsize=9, loc="upper right")
+    axes.spines[["top", "right"]].set_visible(False)
+    show_picture(figure, what_to_see)
+
+
 def graph(root: Any, names: Mapping[str, Any], what_to_see: str) -> None:
     """A computation graph, from the inputs at the left to the result at the right: in each box a
     value and its gradient, on each edge the slope. names: name -> node (lesson 02)."""

@@ -218,7 +218,7 @@ MASK = Exercise(
     ),
     hints=(
         "Write the 4 x 4 table by hand, then the one for 2 queries and 4 keys: it is the lower "
-        "half of the first. Query i stands at position n_k - n_q + i, and may see keys up to that one.",
+        "half of the first. Query i stands at position n_k - n_q + i, and sees keys up to there.",
         "Two aranges, one of them as a column, compared. For 'may see keys *after* itself' it "
         "would be\n\n"
         "    position = np.arange(n_k - n_q, n_k)[:, None]      # (n_q, 1)\n"

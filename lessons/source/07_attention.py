@@ -1,0 +1,292 @@
+# %% [markdown]
+# # 07 Attention, looking: who looks at whom
+#
+# *"Mia went to the park with a grey cat. She …"* To write on, a model must look back: at **Mia**, to know
+# that *she* fits, and at **cat**. Attention is how each letter asks the ones before it, and takes what it
+# needs.
+#
+# After this lesson you can
+# 1. compute for one position whom it looks at and what it gets (`my_look`),
+# 2. write down who may look at whom (`my_causal_mask`),
+# 3. do it for all positions at once (`my_attention`), and recognise a loss that is too good.
+#
+# *Time: 45 minutes for you, 12 seconds for the machine. Needs lesson 05 (softmax, the entropy floor) and
+# matrix products in NumPy.*
+
+# %%
+import math
+
+import numpy as np
+
+from tinygpt import GPT, AdamW, GPTConfig, no_grad
+from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, swap, use
+from tinygpt.lesson.storyteller import load
+from tinygpt.nn.attention import attention, attention_weights
+
+model, tokenizer = load()  # a small GPT, trained on little stories, letter by letter
+prompt = "\nMia went to the park with a cat"
+seen = model.trace(tokenizer.encode(prompt))  # every intermediate, by name
+heads = {(n, h): seen[f"h.{n}.attn.weights"][0, h] for n in range(3) for h in range(4)}
+layer, head = max(heads, key=lambda key: heads[key].max(axis=-1).mean())
+plots.attention(
+    {f"layer {layer}, head {head}": heads[layer, head]},
+    list(prompt),
+    "each row is a letter that looks, and dark is where it looks. This head is the most decided of the "
+    f"12: its largest weight is {heads[layer, head].max(axis=-1).mean():.0%} on average. Each row sums to "
+    "1, and the upper right is empty: nobody sees the future.",
+)
+
+# %% [markdown]
+# ## Three vectors for each letter
+# The model makes three vectors of numbers for every position:
+#
+# - the **query** $q$: what I am looking for,
+# - the **key** $k$: what I offer, to be found by,
+# - the **value** $v$: what I pass on to those who look at me.
+#
+# A key fits a query if their product $q \cdot k = \sum_d q_d k_d$ is large. By hand, with
+# $q = (1, 0)$: the keys $(1, 0)$, $(0, 1)$, $(1, 1)$ get the scores 1, 0, 1. Scores become weights by
+# softmax (lesson 05), and the result is the mean of the values with these weights:
+#
+# $$y = \sum_s w_s\, v_s, \qquad w = \text{softmax}\!\left(\frac{q \cdot k_1}{\sqrt D}, \frac{q \cdot k_2}{\sqrt D}, \dots\right)$$
+
+# %%
+# Why divide by the root of D, the length of the vectors? A guess first: q and k hold D = 64 random
+# numbers of size about 1 (standard deviation 1). What is the standard deviation of q . k: 1, 8 or 64?
+guess_1 = 8  ### SOLUTION
+rng = np.random.default_rng(0)
+many_q, many_k = rng.standard_normal((2, 10_000, 64))
+predict("07.P1", guess_1, lambda: (many_q * many_k).sum(axis=-1).std())
+
+# %% [markdown]
+# Each of the 64 products adds its own variance of 1, and the standard deviation is the root of the sum: 8.
+# With scores of size 8 one weight is nearly 1 and all others nearly 0, and learning is slow. Divided by
+# $\sqrt{64}$ they have size 1, whatever $D$ is.
+#
+# ## Exercise 07.1: one query
+# Write the three steps. Loops are fine; so is NumPy: `keys @ q` gives all the products at once. Take care
+# that `exp` cannot overflow, as in lesson 05.
+
+
+# %%
+def my_look(q, keys, values):
+    """q (D,), keys (S, D), values (S, D) -> the mixture (D,)"""
+    ### BEGIN SOLUTION
+    # scores, one for each key
+    scores = keys @ q / math.sqrt(len(q))
+    # weights: positive, with the sum 1
+    weights = np.exp(scores - scores.max())
+    weights /= weights.sum()
+    # mix the values
+    return weights @ values
+    ### END SOLUTION
+
+
+check("07.1", my_look)
+
+# %%
+# Are the weights learned numbers, stored in the model? Guess "yes" or "no": if one letter of the text
+# changes (cat -> bat), do the weights of this head for the last letter change, with the same model?
+guess_2 = "yes"  ### SOLUTION
+
+
+def weights_of_the_last_letter(text):
+    return model.trace(tokenizer.encode(text))[f"h.{layer}.attn.weights"][0, head, -1]
+
+
+def do_they_change():
+    other = weights_of_the_last_letter(prompt.replace("cat", "bat"))
+    return "yes" if abs(weights_of_the_last_letter(prompt) - other).max() > 1e-6 else "no"
+
+
+predict("07.P2", guess_2, do_they_change)
+
+# %% [markdown]
+# The *parameters* stay: three matrices that make $q$, $k$ and $v$ of each letter. The **weights** are
+# computed anew for every text. That is the point of attention: who looks at whom depends on what stands
+# there.
+#
+# ## Exercise 07.2: no looking ahead
+# While training, the whole text is there, and position 3 must guess letter 4. It must not see it. Write the
+# table of who may look: a row for each query, a column for each key, `True` where the query may look at the
+# key. A position may look at itself.
+#
+# When a model writes, it asks for the newest letters only: then the `n_q` queries are the **last** `n_q` of
+# the `n_k` positions.
+
+
+# %%
+def my_causal_mask(n_q, n_k):
+    """(n_q, n_k) of True and False; the queries are the last n_q of n_k positions"""
+    ### BEGIN SOLUTION
+    # where each query stands, as a column
+    position = np.arange(n_k - n_q, n_k)[:, None]
+    # which keys are not after it
+    return np.arange(n_k)[None, :] <= position
+    ### END SOLUTION
+
+
+check("07.2", my_causal_mask)
+
+# %% [markdown]
+# ## Exercise 07.3: all at once
+# Now for all positions, in all H *heads* (each head looks for something else), in all B texts:
+# `q`, `k`, `v` have the shape (B, H, T, D). `@` multiplies the last two axes and leaves the others alone;
+# `k.swapaxes(-1, -2)` exchanges the last two.
+#
+# To hide a key is to make its weight **exactly** 0, before the weights are divided by their sum. Which
+# score gives the weight 0? `np.where(mask, scores, ...)` puts it there.
+
+# %%
+causal_mask = use("07.2")
+
+
+def my_attention(q, k, v):
+    """q, k, v (B, H, T, D) -> y (B, H, T, D)"""
+    ### BEGIN SOLUTION
+    # scores (B, H, T, T)
+    scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
+    # hide the future
+    scores = np.where(causal_mask(q.shape[2], k.shape[2]), scores, -np.inf)
+    # weights (B, H, T, T)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    # mix the values
+    return weights @ v
+    ### END SOLUTION
+
+
+check("07.3", my_attention)
+
+# %% [markdown]
+# ## Yours in a trained model
+# We put your function into the storyteller, in the place of the library's, and let it predict the same
+# text. The loss must be the same. (The library wants a result and a way back; here nothing goes back, so
+# that is `None`.)
+
+# %%
+ids = np.array(
+    tokenizer.encode("\nOne day, Tom went to the river with a little dog. He found a red ball.")
+)
+mine = use("07.3")
+print(f"loss with the library's attention: {model.loss(ids[None, :-1], ids[None, 1:]).item():.6f}")
+with no_grad(), swap(attention, lambda q, k, v: (mine(q, k, v), None)):
+    print(
+        f"loss with yours:                   {model.loss(ids[None, :-1], ids[None, 1:]).item():.6f}"
+    )
+
+# %% [markdown]
+# ## Break it on purpose
+# A text where each letter depends on the one before, as in lesson 05: we know its floor exactly. Three
+# small models learn it:
+#
+# - **mask**: as it should be;
+# - **no mask**: every position sees the whole text;
+# - **mask too late**: the future is taken away *after* the softmax, when the weights have been divided by a
+#   sum that still has the future in it.
+#
+# **Guess:** without the mask, does the loss end above or below the floor?
+
+# %%
+V, T = 8, 16
+rng = np.random.default_rng(0)
+chances, text = rng.dirichlet(0.5 * np.ones(V), size=V), [0]
+for _ in range(20_000):
+    text.append(int(rng.choice(V, p=chances[text[-1]])))
+text = np.array(text)
+counts = np.zeros((V, V))
+np.add.at(counts, (text[:-1], text[1:]), 1)
+shares = counts / counts.sum(axis=1, keepdims=True)
+floor = -(counts * np.log(np.where(shares > 0, shares, 1))).sum() / counts.sum()
+library = attention.function
+
+
+def no_mask(q, k, v):
+    return library(q, k, v, causal=False)
+
+
+def mask_too_late(q, k, v):
+    visible, scale = np.tri(q.shape[2], dtype=q.dtype), 1 / math.sqrt(q.shape[-1])
+    w = np.exp(q @ k.swapaxes(-1, -2) * scale)
+    w /= w.sum(axis=-1, keepdims=True)
+
+    def backward(dy):
+        dw = (dy @ v.swapaxes(-1, -2)) * visible
+        ds = w * (dw - (dw * w).sum(axis=-1, keepdims=True)) * scale
+        return ds @ k, ds.swapaxes(-1, -2) @ q, (w * visible).swapaxes(-1, -2) @ dy
+
+    return (w * visible) @ v, backward
+
+
+def train(steps=160):
+    small = GPT(GPTConfig(V, T, n_layer=1, n_head=2, n_embd=32), seed=0).train()
+    optimizer, draw, losses = AdamW(small, lr=1e-2), np.random.default_rng(0), []
+    for _ in range(steps):
+        starts = draw.integers(0, len(text) - T, 24)[:, None] + np.arange(T + 1)
+        loss = small.loss(text[starts[:, :-1]], text[starts[:, 1:]])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return small, losses
+
+
+runs = {"mask": train()}
+with swap(attention, no_mask):
+    runs["no mask"] = train()
+with swap(attention, mask_too_late):
+    runs["mask too late"] = train()
+ends = {name: np.mean(losses[-20:]) for name, (_, losses) in runs.items()}
+guess_3 = "below"  ### SOLUTION
+predict("07.P3", guess_3, lambda: "below" if ends["no mask"] < floor else "above")
+
+
+# %%
+def smooth(losses):
+    return np.convolve(losses, np.ones(10) / 10, mode="valid")
+
+
+plots.curves(
+    {name: smooth(losses) for name, (_, losses) in runs.items()},
+    f"with the mask the loss ends at {ends['mask']:.2f}, above the floor of {floor:.2f}. Without it, at "
+    f"{ends['no mask']:.2f}; with the mask too late, at {ends['mask too late']:.2f}. Under the floor "
+    "there is nothing to learn: these models read the answer.",
+    limits={"floor": floor},
+)
+
+# %% [markdown]
+# Neither of the two raised an error, and both would write rubbish: when they write, there is no future to
+# look at. **A loss that is too good is a bug report.**
+#
+# The last picture shows the same head of two of these models.
+
+
+# %%
+def look_of(name, hide):
+    scores = runs[name][0].trace(text[:T])["h.0.attn.scores"][0]
+    w = np.exp(np.where(np.tri(T, dtype=bool), scores, -np.inf) if hide else scores)
+    w /= w.sum(axis=-1, keepdims=True)
+    ahead = w[:, np.arange(T - 1), np.arange(1, T)].mean(
+        axis=-1
+    )  # on the letter that is to be guessed
+    return w[np.argmax(ahead)], ahead.max()
+
+
+with_mask, _ = look_of("mask", hide=True)
+without, ahead = look_of("no mask", hide=False)
+plots.attention(
+    {"with the mask": with_mask, "without": without},
+    [str(letter) for letter in text[:T]],
+    f"on the right a bright line one above the diagonal: {ahead:.0%} of the attention goes to the very "
+    "letter that is to be guessed. On the left that half is empty.",
+)
+
+# %%
+# The library's own: the formula first, then the fast form, which works through the queries in tiles and
+# never computes what lies in the future. Which line of each hides the future?
+#
+# Two questions without code: (1) Why does y always lie between the smallest and the largest v?
+# (2) The text becomes twice as long: how many scores are there now?
+# Answers: (1) It is a mean, with weights from 0 to 1 and the sum 1. (2) Four times as many.
+show(attention_weights)
+show(attention)

@@ -1,0 +1,302 @@
+# %% [markdown]
+# # 13 The step: from a gradient to better weights
+#
+# The gradient says which way is down. It does not say **how far** to go. A step too long throws the model
+# out of the valley, a step too short never arrives, and what is right for one weight is wrong for another.
+#
+# After this lesson you can
+# 1. shorten a gradient that is too long, without turning it (`my_clip`),
+# 2. write AdamW, with its corrections and its decay (`my_adamw_step`),
+# 3. write a schedule with warm-up (`my_learning_rate`), and train a GPT with all three.
+#
+# *Time: 45 minutes for you, 10 seconds for the machine. Needs lesson 02 (gradients) and NumPy.*
+
+# %%
+import math
+
+import numpy as np
+
+from tinygpt import GPT, SGD, Adam, AdamW, GPTConfig
+from tinygpt.autograd.parameters import Parameter
+from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, use
+from tinygpt.nn.module import Module
+
+
+def height(x, y):
+    return (x**2 + 100 * y**2) / 200  # a long valley: 100 times steeper across than along
+
+
+class Point(Module):
+    def __init__(self):
+        self.w = Parameter(np.array([-10.0, 3.0]))
+
+
+def walk(make, steps=60):
+    point = Point()
+    optimizer, path = make(point), [point.w.data.copy()]
+    for _ in range(steps):
+        optimizer.zero_grad()
+        height(point.w[0], point.w[1]).backward()
+        optimizer.step()
+        path.append(point.w.data.copy())
+    return np.array(path)
+
+
+slow, fast = (walk(lambda p, lr=lr: SGD(p, lr=lr)) for lr in (0.3, 1.9))
+plots.valley(
+    height,
+    {"step 0.3": slow, "step 1.9": fast},
+    f"the star is the lowest point. After 60 steps, 0.3 is still {abs(slow[-1, 0]):.1f} away; 1.9 is "
+    f"nearer, {abs(fast[-1, 0]):.1f}, but jumps from wall to wall. Above 2 it would fly out.",
+)
+
+# %% [markdown]
+# ## Clipping: shorter, not other
+# Now and then a batch gives a gradient a hundred times longer than usual, and one such step can undo an
+# hour. So a gradient longer than `max_norm` is shortened to it.
+#
+# *Shortened*, not cut: all parameters together are **one** arrow, and its direction must stay. With the
+# arrow $(3, 4)$, its length (its *norm*) is $\sqrt{3^2 + 4^2} = 5$; shortened to 1 it is $(0.6, 0.8)$.
+#
+# If you cut each element at 1 instead, you get $(1, 1)$: another way.
+
+# %%
+# Three layers have gradients with the norms 3, 4 and 12. How long is the whole gradient, all layers taken
+# together as one arrow? (A rectangle with the sides 3 and 4 has the diagonal 5.)
+guess_1 = 13  ### SOLUTION
+predict("13.P1", guess_1, lambda: math.sqrt(3**2 + 4**2 + 12**2))
+
+# %% [markdown]
+# ## Exercise 13.1: clip
+# `grads` is a list of arrays, one for each layer. Change the arrays themselves (*in place*: `g *= factor`
+# changes an array, `g = g * factor` only gives a new one the same name). Never make a gradient longer.
+#
+# Return the norm from before: people plot it, for it shows when training goes wild.
+
+
+# %%
+def my_clip(grads, max_norm):
+    """Scale the arrays in place so that their joint norm is at most max_norm -> the norm before"""
+    ### BEGIN SOLUTION
+    # one norm of everything
+    norm = math.sqrt(sum((g**2).sum() for g in grads))
+    # a factor, never above 1
+    factor = max_norm / norm if norm > max_norm else 1.0
+    # scale in place
+    for g in grads:
+        g *= factor
+    return norm
+    ### END SOLUTION
+
+
+check("13.1", my_clip)
+
+# %% [markdown]
+# ## Adam: a step of its own for every weight
+# Adam keeps two numbers for each weight: $m$, a running mean of its gradients, and $v$, a running mean of
+# their **squares**. So $\sqrt v$ is how large its gradients usually are. The step is
+#
+# $$w \leftarrow w - \text{lr} \cdot \frac{m}{\sqrt v}$$
+#
+# If the gradient points the same way each time, $m$ and $\sqrt v$ are equal, and the step is lr. If it
+# jumps from side to side, $m$ is nearly 0, and so is the step.
+
+
+# %%
+# Two weights, Adam with lr = 0.01, the very first step. One has the gradient 1, the other 1000. How many
+# times as far does the second one move?
+def first_step(gradient):
+    point = Point()
+    optimizer = Adam(point, lr=0.01)
+    (point.w[0] * gradient).backward()
+    optimizer.step()
+    return abs(point.w.data[0] + 10.0)
+
+
+guess_2 = 1  ### SOLUTION
+predict("13.P2", guess_2, lambda: first_step(1000.0) / first_step(1.0))
+
+# %% [markdown]
+# ## Two repairs
+# **Bias correction.** $m$ and $v$ start at 0. After one step, only $1 - \beta_1$ of the gradient is in $m$,
+# and $1 - \beta_2$ of its square in $v$. So both are divided by the share that has come in after $t$
+# steps: $1 - \beta_1^t$ and $1 - \beta_2^t$.
+#
+# **Decay apart (the W).** Large weights make a model brittle, so each shrinks a little at every step:
+# $w \leftarrow w\,(1 - \text{lr} \cdot \text{decay})$. This is done to the weights directly. If it went
+# through the gradient, it would be divided by $\sqrt v$ too, and weights with large gradients would hardly
+# shrink.
+
+# %% [markdown]
+# ## Exercise 13.2: AdamW
+# Five lines, all in place on `w`, `m` and `v`. `t` is the number of this step, counted from 1. Decay
+# first. A running mean moves a small share of the way to the new value:
+#
+# $$m \leftarrow m + (1 - \beta_1)(g - m), \qquad v \leftarrow v + (1 - \beta_2)(g^2 - v)$$
+#
+# Add `eps` to the root, so that nothing is divided by 0.
+
+
+# %%
+def my_adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    """One step, in place: changes w, m and v; returns nothing"""
+    ### BEGIN SOLUTION
+    # the decay
+    w *= 1 - lr * decay
+    # the two running means
+    m += (1 - beta1) * (g - m)
+    v += (1 - beta2) * (g * g - v)
+    # corrected for their start at 0
+    m_hat = m / (1 - beta1**t)
+    v_hat = v / (1 - beta2**t)
+    # the step
+    w -= lr * m_hat / (np.sqrt(v_hat) + eps)
+    ### END SOLUTION
+
+
+check("13.2", my_adamw_step)
+
+# %% [markdown]
+# ## Warm-up
+# At the start $m$ and $v$ know a few batches only, and the weights are random: the first steps should be
+# short. So the learning rate **rises in a straight line** from nearly 0 to its peak, at step `warmup`. Then
+# it falls like half a wave of a cosine, slowly, fast, slowly, to `floor` at step `total`, and stays there:
+#
+# $$\text{floor} + (\text{peak} - \text{floor})\,\frac{1 + \cos \pi a}{2}, \qquad a = \frac{\text{step} - \text{warmup}}{\text{total} - \text{warmup}}$$
+#
+# ## Exercise 13.3: the learning rate
+# Steps are counted from 1, and the rate of step `warmup` is the peak. There may be no warm-up at all.
+
+
+# %%
+def my_learning_rate(step, peak, floor, warmup, total):
+    """The learning rate of this step, counted from 1"""
+    ### BEGIN SOLUTION
+    # after the end
+    if step >= total:
+        return floor
+    # the warm-up: a straight line
+    if step < warmup:
+        return peak * step / warmup
+    # half a cosine wave
+    a = (step - warmup) / (total - warmup)
+    return floor + (peak - floor) * (1 + math.cos(math.pi * a)) / 2
+    ### END SOLUTION
+
+
+check("13.3", my_learning_rate)
+
+# %% [markdown]
+# ## All three, in a real training
+# A small GPT learns to write the alphabet, starting anywhere. First with the library's optimiser, then with
+# your three functions. Same weights at the start, same batches: the two losses must agree to many digits.
+# If yours are not right yet, the library's answers stand in.
+
+# %%
+clip, adamw_step, rate = use("13.1"), use("13.2"), use("13.3")
+STEPS, PEAK, BETAS, EPS, DECAY = 80, 0.01, (0.9, 0.99), 1e-8, 0.1
+
+
+def batches():
+    draw = np.random.default_rng(0)
+    for _ in range(STEPS):
+        rows = (draw.integers(0, 26, (16, 1)) + np.arange(13)) % 26
+        yield rows[:, :-1], rows[:, 1:]
+
+
+def train_with(do_step):
+    model, losses = GPT(GPTConfig(26, 12, n_layer=2, n_head=2, n_embd=32), seed=0).train(), []
+    for t, (x, y) in enumerate(batches(), start=1):
+        for p in model.parameters():
+            p.zero_grad()
+        loss = model.loss(x, y)
+        loss.backward()
+        do_step(model, t)
+        losses.append(loss.item())
+    return losses
+
+
+def mine():
+    memory = {}
+
+    def do_step(model, t):
+        clip([p.grad for p in model.parameters()], 1.0)
+        for p in model.parameters():
+            m, v = memory.setdefault(id(p), (np.zeros_like(p.data), np.zeros_like(p.data)))
+            decay = DECAY if p.data.ndim >= 2 else 0.0  # matrices only
+            lr = rate(t, PEAK, PEAK / 10, 10, STEPS)
+            adamw_step(p.data, p.grad, m, v, t, lr, *BETAS, EPS, decay)
+
+    return do_step
+
+
+def the_library():
+    from tinygpt import clip_grad_norm
+    from tinygpt.optim import learning_rate
+
+    optimizers = []
+
+    def do_step(model, t):
+        if not optimizers:
+            optimizers.append(AdamW(model, betas=BETAS, eps=EPS, weight_decay=DECAY))
+        clip_grad_norm(model, 1.0)
+        optimizers[0].lr = learning_rate(t, peak=PEAK, floor=PEAK / 10, warmup=10, total=STEPS)
+        optimizers[0].step()
+
+    return do_step
+
+
+losses, theirs = train_with(mine()), train_with(the_library())
+gap = max(abs(a - b) for a, b in zip(losses, theirs))
+plots.curves(
+    {"yours": losses, "the library's": theirs},
+    f"two curves that lie on each other: they differ by {gap:.0e} at most. They start at ln 26 = "
+    f"{np.log(26):.2f} and end at {losses[-1]:.3f}.",
+    limits={"ln 26: knows nothing": np.log(26)},
+)
+
+# %% [markdown]
+# ## Four optimisers in one valley
+# Back to the long valley, 100 times steeper across than along. Plain SGD; SGD with momentum, which remembers
+# old gradients like a heavy ball; Adam; and Adam without bias correction, which you will recognise by its
+# first steps.
+#
+# **Guess:** without bias correction, with $\beta_1 = 0.9$ and $\beta_2 = 0.999$, the first step is how many
+# times too long? ($m$ is 0.1 g, and $\sqrt v$ is $\sqrt{0.001}\, |g|$.)
+
+
+# %%
+class Uncorrected(Adam):
+    """Adam that takes m and v as they are."""
+
+    def update(self, w, g, decay, m, v):
+        m += (1 - self.betas[0]) * (g - m)
+        v += (1 - self.betas[1]) * (g * g - v)
+        w -= self.lr * m / (np.sqrt(v) + self.eps)
+
+
+paths = {
+    "SGD": walk(lambda p: SGD(p, lr=1.9)),
+    "momentum": walk(lambda p: SGD(p, lr=1.0, momentum=0.9)),
+    "Adam": walk(lambda p: Adam(p, lr=0.3)),
+    "Adam, uncorrected": walk(lambda p: Uncorrected(p, lr=0.3)),
+}
+first = {name: np.abs(path[1] - path[0]).max() for name, path in paths.items()}
+guess_3 = 3.2  ### SOLUTION
+predict("13.P3", guess_3, lambda: first["Adam, uncorrected"] / first["Adam"])
+plots.valley(
+    height,
+    paths,
+    "a mark every 10 steps. SGD jumps across and creeps along; momentum swings past the star; Adam goes "
+    "diagonally, as fast along as across; uncorrected, it starts with leaps "
+    f"{first['Adam, uncorrected'] / first['Adam']:.1f} times as long.",
+)
+
+# %%
+# The library's own: the formula is in the words at the top, and `remember` and `update` are your five
+# lines, written so that they make one new array only.
+#
+# Two questions without code: (1) Why is the norm taken over all layers together? (2) Adam needs how much
+# memory beside the weights? Answers: (1) Else the layers are shortened differently, and the arrow turns.
+# (2) Twice the weights: m and v. And the gradient is as large again.
+show(Adam)
