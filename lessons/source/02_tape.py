@@ -97,7 +97,8 @@ x, y = Node(3.0), Node(4.0)
 m = x * y
 f_node = m + x
 print(f"f = {f_node.value}; its parents have the values {[p.value for p in f_node.parents]}")
-print(f"m = {m.value}; its slopes are {m.slopes}")
+_, way_back = use("02.1")(3.0, 4.0)
+print(f"m = {m.value}; its slopes are {m.slopes}, and your backward(1.0) gives {way_back(1.0)}")
 
 # %% [markdown]
 # ## Exercise 02.2: hand it on

@@ -34,7 +34,7 @@ import numpy as np
 
 from tinygpt import Tensor
 from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, swap, use
-from tinygpt.nn import cross_entropy, softmax
+from tinygpt.nn import cross_entropy
 
 p = np.linspace(0.01, 1, 200)
 came = {"a came": 0.7, "b came": 0.2, "c came": 0.1}
@@ -233,12 +233,13 @@ plots.curves(
 # 0, 0.0001 or 0.01?
 
 # %%
+to_chances = use("05.1")
 random_table = np.random.default_rng(1).standard_normal((V, V))
 
 
 def loss_and_accuracy(t):
     scores = (1 - t) * random_table + t * table
-    p = softmax(Tensor(scores)).numpy()
+    p = to_chances(scores)
     return -np.log(p[before, after]).mean(), (scores.argmax(axis=-1)[before] == after).mean()
 
 
@@ -273,8 +274,8 @@ plots.panels(
 #
 # </details>
 #
-# **Next:** set `spread = 5` in the Markov chain and run all again. Where is the floor now, and why? What
-# you did so far: `progress()`.
+# **Next:** set `spread = 5` in the Markov chain and run all again. Where is the floor now? What you did
+# so far: `progress()`.
 
 # %%
 # The library's own cross-entropy: first the formula, line by line, then the fast form that runs. It can

@@ -84,6 +84,11 @@ def my_look(q, keys, values):
 
 check("07.1", my_look)
 
+look = use("07.1")  # in the trained model: what the last letter of the prompt gets from this head
+q, k, v = (seen[f"h.{layer}.attn.{name}"][0, head] for name in "qkv")
+gap = abs(look(q[-1], k, v) - heads[layer, head][-1] @ v).max()
+print(f"the {len(v[0])} numbers that the last letter gets differ from the model's by {gap:.0e}")
+
 # %%
 # Are the weights learned numbers, stored in the model? Guess "yes" or "no": if one letter of the text
 # changes (cat -> bat), do the weights of this head for the last letter change, with the same model?

@@ -235,7 +235,49 @@ def rate_from_a_table(step, peak, floor, warmup, total):
     return table[step - 1] if step <= len(table) else floor
 
 
+def last_by_two_steps(scores):
+    text = scores[0]
+    return text[text.shape[0] - 1]
+
+
+def last_as_a_copy(scores):
+    return np.array([scores[0, -1, v] for v in range(scores.shape[2])])
+
+
+def draw_in_a_loop(chances, u):
+    gone = 0.0
+    for i, chance in enumerate(chances):
+        gone += chance
+        if u < gone:
+            return i
+    return len(chances) - 1
+
+
+def draw_by_counting(chances, u):
+    return (np.cumsum(chances) <= u).sum()
+
+
+def write_by_adding(ids, n, block_size, choose):
+    text = [*ids]
+    while n:
+        start = max(0, len(text) - block_size)
+        text = [*text, choose(text[start:])]
+        n -= 1
+    return text
+
+
+def write_in_an_array(ids, n, block_size, choose):
+    text = np.zeros(len(ids) + n, dtype=int)
+    text[: len(ids)] = ids
+    for i in range(len(ids), len(text)):
+        text[i] = choose(text[max(0, i - block_size) : i])
+    return text
+
+
 STYLES = {
+    "00.1": (last_by_two_steps, last_as_a_copy),
+    "00.2": (draw_in_a_loop, draw_by_counting),
+    "00.3": (write_by_adding, write_in_an_array),
     "13.1": (clip_as_one_vector, clip_in_loops),
     "13.2": (adamw_in_loops, adamw_with_one_rate),
     "13.3": (rate_by_cases, rate_from_a_table),

@@ -358,7 +358,9 @@ def _factor(run: Run, name: str, want: Any) -> str | None:
     factor = float(got[largest] / want[largest])
     if not factor or not _close(got, factor * want, 1e-6):
         return None
-    named = constant_factor(factor, tuple(part.shape for part in run.case.inputs if isinstance(part, np.ndarray)))
+    named = constant_factor(
+        factor, tuple(part.shape for part in run.case.inputs if isinstance(part, np.ndarray))
+    )
     times = f"{factor:.4g} times too large" if factor > 1 else f"{1 / factor:.4g} times too small"
     return named or (
         None if factor < 0 or math.isclose(factor, 1) else f"it is {times} everywhere."

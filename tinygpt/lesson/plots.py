@@ -106,6 +106,32 @@ def gradient_by_layer(model: Any, what_to_see: str) -> None:
     show_picture(figure, what_to_see)
 
 
+def texts(
+    models: Mapping[str, tuple[float, str]],
+    what_to_see: str,
+    *,
+    limits: Mapping[str, float] | None = None,
+) -> None:
+    """A bar for the loss of each model, and beside it what it wrote: name -> (loss, text)."""
+    figure = pictures.new_figure(9, 0.95 * len(models) + 0.9)
+    axes = figure.subplots()
+    longest = max(loss for loss, _ in models.values())
+    for i, (name, (loss, text)) in enumerate(models.items()):
+        axes.barh(i, loss, color=COLORS[i], height=0.35)
+        axes.text(0, i - 0.27, f"{name}: loss {loss:.2f}", fontsize=9, weight="bold")
+        wrote = pictures.visible(text).replace("_", " ")
+        axes.text(0, i + 0.42, wrote, fontsize=8, family="monospace", clip_on=True)
+    for word, value in (limits or {}).items():
+        axes.axvline(value, color="black", lw=0.9, ls="--")
+        axes.text(value, -0.62, word, fontsize=8, ha="center")
+    axes.set_xlim(0, 1.15 * longest)
+    axes.set_ylim(len(models) - 0.3, -0.55)
+    axes.set_yticks([])
+    axes.set_xlabel("loss: nats per letter")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    show_picture(figure, what_to_see)
+
+
 def valley(
     height: Any,
     paths: Mapping[str, Any],

@@ -1,0 +1,339 @@
+"""Lesson 00, A GPT writes: which scores count, a draw, the writing loop."""
+
+import numpy as np
+
+from tinygpt.lesson.exercise import Case, Exercise, Outputs, Wrong, normal
+
+# ------------------------------------------------------------------------------------- 00.1
+
+
+def last_answer(scores):
+    return scores[0, -1]
+
+
+def the_first_place(scores):
+    return scores[0, 0]
+
+
+def the_last_text(scores):
+    return scores[-1, -1]
+
+
+def every_place(scores):
+    return scores[0]
+
+
+def every_text(scores):
+    return scores[:, -1]
+
+
+def one_letter(scores):
+    return scores[0, :, -1]
+
+
+def mean_of_places(scores):
+    return scores[0].mean(axis=0)
+
+
+LAST = Exercise(
+    id="00.1",
+    name="my_last_scores",
+    form="my_last_scores(scores (B, T, V)) -> (V,)",
+    answer=last_answer,
+    cases=(
+        Case((normal(61, 1, 7, 5),)),
+        Case((normal(62, 3, 4, 6),), "three texts"),
+        Case((normal(63, 1, 5, 5),), "T and V are equal: shapes warn of nothing"),
+    ),
+    wrongs=(
+        Wrong(
+            the_first_place,
+            "Those are the scores for what comes after the *first* letter.",
+            "Which index takes the last element of an axis?",
+        ),
+        Wrong(
+            the_last_text,
+            "Right for one text. With three you took the last of them.",
+            "Which axis counts the texts, and which of them was asked for?",
+        ),
+        Wrong(
+            every_place,
+            "You still have the scores of all places.",
+            "How many axes should be left, and which one goes next?",
+        ),
+        Wrong(
+            every_text,
+            "You still have the scores of all texts.",
+            "How many axes should be left?",
+        ),
+        Wrong(
+            one_letter,
+            "You took one letter's score at every place.",
+            "Which of the three axes must stay whole, because it holds a score for each letter?",
+        ),
+        Wrong(
+            mean_of_places,
+            "You took the mean over all places.",
+            "Which place knows the whole text so far?",
+        ),
+    ),
+    hints=(
+        "Three axes: which text, which place in it, which letter. Take the first text, the last "
+        "place, and all letters. Indexing from the end is -1.",
+        "For a table degrees[town, day, hour], all hours of the last day in the third town:\n\n"
+        "    degrees[2, ____]\n\n"
+        "An axis that you do not mention stays whole.",
+    ),
+)
+
+# ------------------------------------------------------------------------------------- 00.2
+
+
+def draw_answer(chances, u):
+    return int(np.searchsorted(np.cumsum(chances), u, side="right"))
+
+
+def the_likeliest(chances, u):
+    return int(np.argmax(chances))
+
+
+def not_summed(chances, u):
+    return int(np.argmax(chances > u)) if (chances > u).any() else len(chances) - 1
+
+
+def the_nearest(chances, u):
+    return int(np.argmin(abs(chances - u)))
+
+
+def all_alike(chances, u):
+    return int(u * len(chances))
+
+
+def one_too_many(chances, u):
+    return min(draw_answer(chances, u) + 1, len(chances) - 1)
+
+
+def sorted_first(chances, u):
+    return int(np.searchsorted(np.cumsum(np.sort(chances)[::-1]), u, side="right"))
+
+
+def never_the_last(chances, u):
+    return min(draw_answer(chances, u), len(chances) - 2)
+
+
+def many_draws(function, chances, us) -> Outputs:
+    drawn = [function(chances, u) for u in us]
+    whole = all(isinstance(d, int | np.integer) for d in drawn)
+    return {
+        f"the letters for u = {us[0]:g}, {us[1]:g}, ...": np.array(drawn) if whole else drawn[0]
+    }
+
+
+_us = (0.05, 0.45, 0.55, 0.68, 0.72, 0.88, 0.93, 0.99)
+
+DRAW = Exercise(
+    id="00.2",
+    name="my_draw",
+    form="my_draw(chances (V,), u from 0 to 1) -> the number of a letter, from 0 to V - 1",
+    answer=draw_answer,
+    observe=many_draws,
+    cases=(
+        Case((np.array([0.5, 0.2, 0.2, 0.1]), _us)),
+        Case((np.array([0.1, 0.0, 0.6, 0.3]), _us), "a letter with the chance 0"),
+        Case((np.array([0.02, 0.08, 0.1, 0.1, 0.7]), _us), "the likeliest letter is the last"),
+    ),
+    wrongs=(
+        Wrong(
+            the_likeliest,
+            "You always take the likeliest letter, whatever u is: no draw, and soon the same words "
+            "for ever.",
+            "For which u should the second letter come?",
+        ),
+        Wrong(
+            not_summed,
+            "You compared u with each chance by itself.",
+            "The letters lie side by side on a line from 0 to 1. Where does the stretch of the "
+            "second one begin?",
+        ),
+        Wrong(
+            the_nearest,
+            "You took the letter whose chance is nearest to u.",
+            "Which of the stretches on the line does the point u fall into?",
+        ),
+        Wrong(
+            all_alike,
+            "You cut the line into equal stretches: all letters would come equally often.",
+            "How long should the stretch of a letter be?",
+        ),
+        Wrong(
+            one_too_many,
+            "You are one letter too far.",
+            "If u lies below the first chance, which letter is it?",
+        ),
+        Wrong(
+            sorted_first,
+            "You sorted the chances, so your numbers are ranks, and no longer letters.",
+            "Which letter has the number 0?",
+        ),
+        Wrong(
+            never_the_last,
+            "The last letter never comes.",
+            "For which u should it?",
+        ),
+    ),
+    hints=(
+        "Lay the letters side by side on a line from 0 to 1, each as long as its chance. u is a "
+        "point on that line: whose stretch is it in? Go along and add up the chances until the sum "
+        "is larger than u.",
+        "A walk of u kilometres along villages, each so many kilometres long; in which one do you "
+        "end?\n\n"
+        "    gone = 0.0\n"
+        "    for i in range(len(lengths)):\n"
+        "        gone += ____\n"
+        "        if u < ____:\n"
+        "            return i",
+    ),
+)
+
+# ------------------------------------------------------------------------------------- 00.3
+
+
+def write_answer(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(choose(ids[-block_size:]))
+    return ids
+
+
+def never_cut(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(choose(ids))
+    return ids
+
+
+def cut_at_the_wrong_end(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(choose(ids[:block_size]))
+    return ids
+
+
+def only_the_last_letter(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(choose(ids[-1:]))
+    return ids
+
+
+def always_the_prompt(ids, n, block_size, choose):
+    return list(ids) + [choose(list(ids)[-block_size:]) for _ in range(n)]
+
+
+def new_ones_alone(ids, n, block_size, choose):
+    return write_answer(ids, n, block_size, choose)[len(ids) :]
+
+
+def until_n_in_all(ids, n, block_size, choose):
+    ids = list(ids)
+    while len(ids) < n:
+        ids.append(choose(ids[-block_size:]))
+    return ids
+
+
+def one_too_few(ids, n, block_size, choose):
+    return write_answer(ids, n - 1, block_size, choose)
+
+
+def into_the_prompt(ids, n, block_size, choose):
+    for _ in range(n):
+        ids.append(choose(ids[-block_size:]))
+    return ids
+
+
+def a_model_of_numbers(limit):
+    """In place of a model: the next id depends on every id in the window, and on its length."""
+
+    def choose(window):
+        window = list(window)
+        if not 0 < len(window) <= limit:
+            raise ValueError(f"{len(window)} letters, but this model sees {limit} at most")
+        return (sum((i + 1) * id for i, id in enumerate(window)) + 3 * len(window)) % 11
+
+    return choose
+
+
+def written(function, ids, n, block_size) -> Outputs:
+    mine = list(ids)
+    result = function(mine, n, block_size, a_model_of_numbers(block_size))
+    after = {"your argument ids, afterwards": np.array(mine)}
+    if result is None:
+        return {"result": None} | after
+    return {"result": np.array(result, dtype=int)} | after
+
+
+WRITE = Exercise(
+    id="00.3",
+    name="my_write",
+    form="my_write(ids, n, block_size, choose) -> a list: ids and n more",
+    answer=write_answer,
+    observe=written,
+    cases=(
+        Case(((3, 1, 4), 5, 20)),
+        Case(((3, 1, 4, 1, 5), 9, 7), "the text grows longer than block_size"),
+        Case(((2, 7, 1, 8, 2, 8, 1, 8, 2), 2, 6), "the prompt is longer than block_size"),
+    ),
+    wrongs=(
+        Wrong(
+            never_cut,
+            "The model sees block_size letters at most, and the text has grown longer.",
+            "Which part of a long text should it see?",
+        ),
+        Wrong(
+            cut_at_the_wrong_end,
+            "You gave the model the *first* letters of a long text.",
+            "Which letters decide what comes next: the first or the last ones?",
+        ),
+        Wrong(
+            only_the_last_letter,
+            "You gave the model the last letter alone.",
+            "How much of the text may it see?",
+        ),
+        Wrong(
+            always_the_prompt,
+            "You asked the model n times about the same prompt.",
+            "What should the text contain when the second letter is chosen?",
+        ),
+        Wrong(
+            new_ones_alone,
+            "The prompt is missing in your result.",
+            "What stands before the n new ones?",
+        ),
+        Wrong(
+            until_n_in_all,
+            "You stopped at n letters in all.",
+            "n *new* ones: how often should the loop run?",
+        ),
+        Wrong(
+            one_too_few,
+            "One letter is missing at the end.",
+            "How often does range(n - 1) run?",
+        ),
+        Wrong(
+            into_the_prompt,
+            "The text is right, but you appended to the caller's own list.",
+            "How do you get a list of your own with the same content?",
+        ),
+    ),
+    hints=(
+        "Make a list of your own from ids. Then n times: cut the window, the last block_size ids; "
+        "ask `choose` for the next one; append it. Return the whole list.",
+        "A diary in which each day depends on the last week:\n\n"
+        "    days = list(diary)\n"
+        "    for _ in range(n):\n"
+        "        days.append(live(days[____]))\n"
+        "    return ____",
+    ),
+)
+
+EXERCISES = (LAST, DRAW, WRITE)
