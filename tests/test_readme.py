@@ -62,3 +62,12 @@ def test_every_command_of_the_readme_exists():
     for command in re.findall(r"\btinygpt (\w+)", "\n".join(blocks(README, "bash"))):
         assert command in set(COMMANDS), text
     assert np.__version__ >= "2"
+
+
+def test_the_verdict_in_the_readme_is_what_the_check_says():
+    from tinygpt.lesson.exercises import EXERCISES, lesson05
+    from tinygpt.lesson.judge import judge
+
+    verdict = judge(EXERCISES["05.2"], lesson05.mean_forgotten)
+    (block,) = [b for b in blocks(README, "text") if b.startswith("05.2")]
+    assert block == f"05.2   {verdict.points}/{verdict.total}\n{verdict}\n"
