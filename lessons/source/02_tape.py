@@ -123,25 +123,17 @@ check("02.2", my_send)
 # %% [markdown]
 # ## The classic mistake
 # Many first versions write `parent.grad = ...` instead of `parent.grad += ...`. Let us do it on purpose.
-# $f$ sends first, then the product $m$.
+# $f$ hands on first, then the product $m$.
 #
 # **Guess:** which gradient does $x$ end up with at $(3, 4)$, instead of 5?
 
 
 # %%
-def careless_send(node):
-    for parent, slope in zip(node.parents, node.slopes):
-        parent.grad = slope * node.grad
-
-
 def careless_gradient():
-    x, y = Node(3.0), Node(4.0)
-    m = x * y
-    f = m + x
-    f.grad = 1.0
-    careless_send(f)
-    careless_send(m)
-    return x.grad
+    grad = {"f": 1.0}
+    grad["m"], grad["x"] = 1.0 * grad["f"], 1.0 * grad["f"]  # f = m + x hands on
+    grad["x"], grad["y"] = 4.0 * grad["m"], 3.0 * grad["m"]  # m = x * y hands on
+    return grad["x"]
 
 
 guess_2 = 4  ### SOLUTION

@@ -10,7 +10,7 @@ import copy
 import math
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,10 @@ class Verdict:
 
 @dataclass
 class Run:
-    """What an answer did on a case: its outputs, or the error that it raised."""
+    """What an answer did on a case: its outputs, none where it raised an error."""
 
     case: Case
-    outputs: Outputs | None = None
+    outputs: Outputs = field(default_factory=dict)
     error: Exception | None = None
     empty: bool = False  # it returned None
     untouched: bool = True
@@ -131,7 +131,7 @@ def _run(exercise: Exercise, function: Any, case: Case) -> Run:
     except Exception as error:
         run.error, run.empty = error, bool(returned) and returned[-1] is None
     if run.error is not None or run.empty:
-        run.outputs = None
+        run.outputs = {}
     return run
 
 
@@ -150,7 +150,7 @@ SHAPES, EQUAL, UNTOUCHED, DTYPE = (
 
 def _parts(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> dict[str, str | None]:
     """Each thing that must hold -> None, or where it first does not."""
-    broken = next((run for run in runs if run.outputs is None), None)
+    broken = next((run for run in runs if not run.outputs), None)
     if broken is not None:
         why = _what_happened(broken, exercise)
         names = [SHAPES, *(p.name for p in exercise.properties), EQUAL, UNTOUCHED]
@@ -262,8 +262,8 @@ def _close(got: np.ndarray, want: np.ndarray, rtol: float) -> bool:
         return bool(np.allclose(got, want, rtol=rtol, atol=rtol * max(scale, 1e-3), equal_nan=True))
 
 
-def _equal(a: Outputs | None, b: Outputs | None, rtol: float) -> bool:
-    if a is None or b is None or a.keys() != b.keys():
+def _equal(a: Outputs, b: Outputs, rtol: float) -> bool:
+    if not a or a.keys() != b.keys():
         return False
     try:
         pairs = [(np.asarray(a[n], float), np.asarray(b[n], float)) for n in a]
@@ -322,7 +322,7 @@ def _diagnosis(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> 
     run, want = runs[first], expected[first]
     if isinstance(run.error, UnboundLocalError):
         return "A name that is assigned inside a function is local to it: give it another.", "local"
-    if run.outputs is None or _wrong_shape(run.outputs, want, run.case):
+    if not run.outputs or _wrong_shape(run.outputs, want, run.case):
         return "", ""
     for name, value in want.items():
         if not np.isfinite(np.asarray(run.outputs[name], float)).all():
@@ -340,7 +340,7 @@ def _right(exercise: Exercise, run: Run, want: Outputs) -> bool:
 
 def _finite(run: Run) -> bool:
     try:
-        return run.outputs is not None and all(
+        return bool(run.outputs) and all(
             np.isfinite(np.asarray(value, float)).all() for value in run.outputs.values()
         )
     except (TypeError, ValueError):

@@ -11,6 +11,7 @@ from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.models.pretrained import WEIGHTS_FILE
 from tinygpt.text import CharTokenizer, load_corpus
 from tinygpt.text.load import load_tokenizer
+from tinygpt.text.tokenizer import Tokenizer
 from tinygpt.training.arguments import TrainingArguments
 from tinygpt.training.trainer import Trainer
 
@@ -37,7 +38,7 @@ def make(folder: Path, max_steps: int = 3000) -> GPT:
     return model
 
 
-def load() -> tuple[GPT, CharTokenizer]:
+def load() -> tuple[GPT, Tokenizer]:
     """The stored model, in float32, and its tokenizer."""
     return GPT.from_pretrained(FOLDER).to("float32"), load_tokenizer(FOLDER)
 
