@@ -6,6 +6,7 @@ Imports nothing of the package.
 import hashlib
 import json
 import math
+import mmap
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -88,7 +89,9 @@ def map_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     entries, start = _header(path)
-    numbers = np.memmap(path, np.uint8, "r") if path.stat().st_size > start else b""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        numbers = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size > start else b""
     arrays, expected = {}, None
     try:
         for name, entry in entries.items():
@@ -119,13 +122,30 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 def copy_array(to: np.ndarray, source: np.ndarray) -> None:
     """to[...] = source, also from bfloat16: that is the upper half of a float32.
 
-    No array of that size is made on the way. to: float32 where the source is bfloat16."""
+    No array of that size is made on the way, and of a mapped file no page is kept. to: float32
+    where the source is bfloat16."""
     if source.dtype == BFLOAT16:
         bits = to.view(np.uint32)
         bits[...] = source.view(np.uint16)
         bits <<= 16
     else:
         to[...] = source
+    _let_go(source)
+
+
+def _let_go(array: np.ndarray) -> None:
+    """The pages of a mapped file behind this array no longer count as memory of this process. They
+    come back from the file if somebody reads it again. Nothing happens for any other array."""
+    mapping: Any = array
+    while isinstance(mapping, np.ndarray):
+        mapping = mapping.base
+    mapping = mapping.obj if isinstance(mapping, memoryview) else mapping
+    if not (isinstance(mapping, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") and array.size):
+        return
+    begin = np.frombuffer(mapping, np.uint8).ctypes.data
+    low, high = np.lib.array_utils.byte_bounds(array)
+    first = (low - begin) // mmap.PAGESIZE * mmap.PAGESIZE
+    mapping.madvise(mmap.MADV_DONTNEED, first, high - begin - first)
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
@@ -155,6 +175,7 @@ def _sha256(arrays: Mapping[str, np.ndarray]) -> str:
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode())
         digest.update(_bytes_of(array))
+        _let_go(array)
     return digest.hexdigest()
 
 
