@@ -254,7 +254,7 @@ def draw_in_a_loop(chances, u):
 
 
 def draw_by_counting(chances, u):
-    return (np.cumsum(chances) <= u).sum()
+    return min((np.cumsum(chances) <= u).sum(), len(chances) - 1)
 
 
 def write_by_adding(ids, n, block_size, choose):

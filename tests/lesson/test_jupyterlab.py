@@ -20,6 +20,10 @@ from tinygpt.cli import main
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
+KERNEL_IS_READY = """() => window.jupyterapp
+    && document.querySelector('.jp-Toolbar-kernelName')?.innerText.includes('Python 3')
+    && document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status === 'idle'"""
+
 
 @pytest.fixture
 def server(tmp_path):
@@ -65,13 +69,9 @@ def test_run_all_in_jupyterlab(server, tmp_path):
         page = browser.new_page(viewport={"width": 1280, "height": 1600})
         page.goto(f"{address}/lab/tree/05_loss.ipynb")
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=90_000)
-        page.wait_for_function("window.jupyterapp !== undefined", timeout=30_000)
-        page.wait_for_selector(
-            ".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=90_000
-        )
-        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_function(KERNEL_IS_READY, timeout=90_000)
+        _execute(page, "notebook:run-all-cells")
         saved = _saved_when_done(page, path)
-        page.evaluate("document.querySelectorAll('.jp-Dialog-button').forEach(b => b.click())")
         check = page.get_by_text("05.1   0/9").first
         check.scroll_into_view_if_needed()
         screenshot = tmp_path / "05_loss.png"
@@ -88,10 +88,15 @@ def test_run_all_in_jupyterlab(server, tmp_path):
     assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in outputs)
 
 
+def _execute(page, command):
+    """Start a command of JupyterLab's, without waiting for its promise."""
+    page.evaluate(f"() => {{ window.jupyterapp.commands.execute('{command}') }}")
+
+
 def _saved_when_done(page, path):
     """Save until every code cell has run; the notebook on disk."""
     for _ in range(120):
-        page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        _execute(page, "docmanager:save")
         time.sleep(1)
         saved = json.loads(path.read_text(encoding="utf-8"))
         code = [cell for cell in saved["cells"] if cell["cell_type"] == "code"]

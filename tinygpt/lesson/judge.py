@@ -9,7 +9,7 @@ import contextlib
 import copy
 import math
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class Verdict:
     exercise: Exercise
     points: int
     total: int
-    lines: tuple[tuple[bool, str], ...] = ()
+    lines: tuple[tuple[bool | None, str], ...] = ()  # None: not reached
     failure: str = ""
     cause: str = ""
     blank: bool = False
@@ -45,7 +45,8 @@ class Verdict:
         return not self.blank and not self.failure
 
     def __str__(self) -> str:
-        marks = "\n".join(f"  {'yes' if held else 'NO ':<4} {name}" for held, name in self.lines)
+        words = {True: "yes", False: "NO", None: "--"}
+        marks = "\n".join(f"  {words[held]:<4} {name}" for held, name in self.lines)
         return "\n".join(part for part in (marks, self.failure) if part)
 
 
@@ -63,6 +64,8 @@ class Run:
 
 def judge(exercise: Exercise, answer: Any) -> Verdict:
     """Run the answer on all cases, compare, and find the cause of the first failure."""
+    if not callable(answer):
+        answer = _not_a_function(exercise, answer)
     expected = [_outputs(exercise, exercise.answer, case) for case in exercise.cases]
     with _locked(exercise.locked):
         runs = [_run(exercise, answer, case) for case in exercise.cases]
@@ -70,11 +73,15 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
     weight = dict.fromkeys(parts, 1)
     weight[EQUAL] = 1 + sum(1 for name in parts if name != EQUAL)
     total = sum(weight.values())
-    if all(run.empty for run in runs) or _same(runs, _blank_runs(exercise)):
+    if all(run.empty for run in runs) or _is_blank(exercise, runs):
         return Verdict(exercise, 0, total, blank=True)
     points = sum(weight[name] for name, failure in parts.items() if failure is None)
+    tried = any(run.outputs for run in runs)
     labels = {EQUAL: f"equal to the right answer, in all {len(runs)} cases"}
-    lines = tuple((failure is None, labels.get(name, name)) for name, failure in parts.items())
+    lines = tuple(
+        (failure is None if tried or name == EQUAL else None, labels.get(name, name))
+        for name, failure in parts.items()
+    )
     failed = {name: f for name, f in parts.items() if f is not None and name != DTYPE}
     if not failed:
         return Verdict(exercise, points, total, lines)
@@ -125,20 +132,36 @@ def _run(exercise: Exercise, function: Any, case: Case) -> Run:
     try:
         with np.errstate(all="ignore"):
             run.outputs = exercise.observe(tried, *inputs)
-        run.empty = any(value is None for value in run.outputs.values())
+        run.empty = all(value is None for value in run.outputs.values())
         run.untouched = _equal_inputs(inputs, case.inputs)
         run.repeats = _equal(run.outputs, _outputs(exercise, function, case), 0)
     except Exception as error:
-        run.error, run.empty = error, bool(returned) and returned[-1] is None
-    if run.error is not None or run.empty:
+        nothing_is_none = exercise.blank is None  # where a blank answer returns None, and no other
+        run.error, run.outputs = error, {}
+        run.empty = nothing_is_none and bool(returned) and returned[-1] is None
+    if run.empty:
         run.outputs = {}
     return run
 
 
-def _blank_runs(exercise: Exercise) -> list[Run] | None:
+def _not_a_function(exercise: Exercise, answer: Any) -> Any:
+    """Somebody called the function, and gave its result to `check`."""
+
+    def complain(*_: Any, **__: Any) -> Any:
+        raise TypeError(
+            f"{answer!r:.40} is no function: give `{exercise.name}` itself, without brackets"
+        )
+
+    return complain
+
+
+def _is_blank(exercise: Exercise, runs: list[Run]) -> bool:
+    """Is it the unwritten answer: the same outputs, or errors in the same words?"""
     if exercise.blank is None:
-        return None
-    return [_run(exercise, exercise.blank, case) for case in exercise.cases]
+        return False
+    others = [_run(exercise, exercise.blank, case) for case in exercise.cases]
+    words = [(str(run.error), str(other.error)) for run, other in zip(runs, others, strict=True)]
+    return _same(runs, others) and all(a == b for a, b in words)
 
 
 # ---------------------------------------------------------------------------------- comparing
@@ -150,43 +173,50 @@ SHAPES, EQUAL, UNTOUCHED, DTYPE = (
 
 def _parts(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> dict[str, str | None]:
     """Each thing that must hold -> None, or where it first does not."""
+    pairs = list(zip(runs, expected, strict=True))
+    whole = [(run, want) for run, want in pairs if run.outputs]
     broken = next((run for run in runs if not run.outputs), None)
-    if broken is not None:
-        why = _what_happened(broken, exercise)
-        names = [SHAPES, *(p.name for p in exercise.properties), EQUAL, UNTOUCHED]
-        parts: dict[str, str | None] = dict.fromkeys(names, why)
-    else:
-        pairs = list(zip(runs, expected, strict=True))
-        parts = {SHAPES: _first(_wrong_shape(run.outputs, want, run.case) for run, want in pairs)}
-        for p in exercise.properties:
-            parts[p.name] = parts[SHAPES] or _first(_not_as_it_should(p, run) for run, _ in pairs)
-        parts[EQUAL] = parts[SHAPES] or _first(
-            _difference(_called(name), run.outputs[name], value, run.case, _rtol(exercise, value))
-            for run, want in pairs
-            for name, value in want.items()
-        )
-        parts[UNTOUCHED] = _first(
-            None if run.untouched and run.repeats else
-            f"your function changed its argument{_in(run.case)}" if not run.untouched else
-            f"called twice with the same arguments it gave two results{_in(run.case)}"
-            for run, _ in pairs
-        )  # fmt: skip
-    if any(_dtype(value) == np.float32 for want in expected for value in want.values()):
-        kept = (
-            broken is None
-            and not parts[SHAPES]
-            and all(
-                _dtype(run.outputs[name]) == np.float32
-                for run, want in zip(runs, expected, strict=True)
-                for name, value in want.items()
-                if _dtype(value) == np.float32 and np.ndim(value)
-            )
+    shapes = _first(_wrong_shape(run.outputs, want, run.case) for run, want in whole)
+    if not whole and broken is not None:
+        shapes = _what_happened(broken, exercise)
+    parts = {SHAPES: shapes}
+    for p in exercise.properties:
+        parts[p.name] = shapes or _first(_not_as_it_should(p, run) for run, _ in whole)
+    changed = _first(_changed(run) for run in runs)
+    parts[EQUAL] = shapes or _first(_unequal(exercise, run, want) for run, want in pairs) or changed
+    parts[UNTOUCHED] = changed if whole else shapes
+    float32 = [
+        (run.outputs.get(name), value)
+        for run, want in pairs
+        for name, value in want.items()
+        if _dtype(value) == np.float32
+    ]
+    if float32:
+        kept = not shapes and all(
+            _dtype(got) == np.float32 for got, value in float32 if np.ndim(value)
         )
         parts[DTYPE] = None if kept else "where float32 went in, another type came out"
     return parts
 
 
-def _first(failures: Iterator[str | None]) -> str | None:
+def _unequal(exercise: Exercise, run: Run, want: Outputs) -> str | None:
+    if not run.outputs:
+        return _what_happened(run, exercise)
+    return _first(
+        _difference(_called(name), run.outputs[name], value, run.case, _rtol(exercise, value))
+        for name, value in want.items()
+    )
+
+
+def _changed(run: Run) -> str | None:
+    if not run.untouched:
+        return f"your function changed its argument{_in(run.case)}"
+    if run.outputs and not run.repeats:
+        return f"called twice with the same arguments it gave two results{_in(run.case)}"
+    return None
+
+
+def _first(failures: Iterable[str | None]) -> str | None:
     return next((failure for failure in failures if failure), None)
 
 
@@ -221,7 +251,9 @@ def _wrong_shape(outputs: Any, want: Outputs, case: Case) -> str | None:
         if not number or np.shape(got) != np.shape(value):
             shape = np.shape(value)
             expected = f"an array of shape {shape}" if shape else "one number"
-            what = f"an array of shape {np.shape(got)}" if number else f"a {type(got).__name__}"
+            what = f"an array of shape {np.shape(got)}" if getattr(got, "ndim", 0) else "one number"
+            if not number:
+                what = f"a {type(got).__name__}" if got is not None else "None (no `return`?)"
             return f"{_called(name)}: got {what}, expected {expected}{_in(case)}"
     return None
 
@@ -324,14 +356,16 @@ def _diagnosis(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> 
         return "A name that is assigned inside a function is local to it: give it another.", "local"
     if not run.outputs or _wrong_shape(run.outputs, want, run.case):
         return "", ""
-    for name, value in want.items():
-        if not np.isfinite(np.asarray(run.outputs[name], float)).all():
-            return ("nan and inf come from 0 / 0, inf / inf or log 0. Which numbers of this case "
-                    "are very large, very small, or 0?"), "not finite"  # fmt: skip
-        reason = _factor(run, name, value)
-        if reason:
-            return reason[0].upper() + reason[1:], reason
-    return "", ""
+    name, value = next(
+        (name, value)
+        for name, value in want.items()
+        if _difference(name, run.outputs[name], value, run.case, _rtol(exercise, value))
+    )
+    if not np.isfinite(np.asarray(run.outputs[name], float)).all() and np.isfinite(value).all():
+        return ("nan and inf come from 0 / 0, inf / inf or log 0. Which numbers of this case are "
+                "very large, very small, or 0?"), "not finite"  # fmt: skip
+    reason = _factor(run, name, value)
+    return (reason[0].upper() + reason[1:], reason) if reason else ("", "")
 
 
 def _right(exercise: Exercise, run: Run, want: Outputs) -> bool:

@@ -4,6 +4,7 @@ What was tried is kept in `progress.json` beside the notebook, for the student a
 begin anew.
 """
 
+import ast
 import contextlib
 import json
 import platform
@@ -50,24 +51,35 @@ def predict(id: str, guess: Any, truth: Callable[[], Any]) -> None:
 
 def _compare(id: str, guess: Any, truth: Callable[[], Any]) -> None:
     right = truth()
-    if isinstance(guess, str) and isinstance(right, int | float | np.number):
-        with contextlib.suppress(ValueError):
-            guess = float(guess)
+    guess = _read_guess(guess, right)
     _note(id, guess=guess if isinstance(guess, int | float | str | bool) else repr(guess))
     near = _distance(guess, right)
     verdict = "right" if near <= 0.1 else "close" if near <= 0.3 else "not what happens. Why?"
     say(f"you said {_shown(guess)}, it is {_shown(right)}: {verdict}", id)
 
 
+def _read_guess(guess: Any, right: Any) -> Any:
+    """What was typed, as the kind of thing that the truth is: "1, 4" is (1, 4), "'no'" is no."""
+    if isinstance(guess, str) and not isinstance(right, str):
+        with contextlib.suppress(ValueError, SyntaxError):
+            guess = ast.literal_eval(guess.strip())
+    if isinstance(guess, str):
+        guess = guess.strip().strip("\"'")
+    return tuple(guess) if isinstance(guess, list) and isinstance(right, tuple) else guess
+
+
 def _distance(guess: Any, right: Any) -> float:
-    """How far off, as a share of the right number; anything but numbers is right or it is not."""
+    """How far off, as a share of the right number. A whole number must be hit, and so must anything
+    else that is no number."""
     number = all(isinstance(v, int | float | np.number) and not isinstance(v, bool)
                  for v in (guess, right))  # fmt: skip
-    if number:
-        return abs(guess - right) / abs(right) if right else float(guess != right)
-    if isinstance(guess, str):
-        return float(guess.strip().lower() != str(right).strip().lower())
-    return float(not np.all(guess == right))
+    if not number:
+        if isinstance(guess, str):
+            return float(guess.lower() != str(right).lower())
+        return float(not np.all(guess == right))
+    if abs(right - round(right)) < 1e-6:
+        return float(abs(guess - round(right)) > 1e-9)
+    return abs(guess - right) / abs(right)
 
 
 def _shown(value: Any) -> str:
@@ -118,7 +130,10 @@ def check(id: str, answer: Any) -> None:
     if verdict.accepted:
         text += "\nright"
         if verdict.points < verdict.total:
-            text += ", but for one point: where float32 went in, another type came out"
+            text += (
+                ", but for one point: float64 came out where float32 went in. (np.sqrt(7) is a "
+                "float64 and makes its partner one; math.sqrt(7) is a plain number.)"
+            )
     elif entry["refused"].count(verdict.cause) >= OFFER_HINT_AFTER:
         text += f"\n{_next_help(id, entry)}"
     say(text, headline)

@@ -12,7 +12,7 @@ EXERCISES: dict[str, Exercise] = {
 
 def exercise(id: str) -> Exercise:
     """The exercise of that number, "05.2" or "5.2". ValueError for one that there is not."""
-    id = id.zfill(4)
+    id = str(id).zfill(4)
     if id not in EXERCISES:
         raise ValueError(f"there is no exercise {id!r}: expected one of {', '.join(EXERCISES)}")
     return EXERCISES[id]

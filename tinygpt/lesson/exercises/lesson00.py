@@ -63,8 +63,8 @@ LAST = Exercise(
         ),
         Wrong(
             every_text,
-            "You still have the scores of all texts.",
-            "How many axes should be left?",
+            "Your result has an axis too many.",
+            "How many axes should be left, and which of the others goes?",
         ),
         Wrong(
             one_letter,
@@ -90,7 +90,12 @@ LAST = Exercise(
 
 
 def draw_answer(chances, u):
-    return int(np.searchsorted(np.cumsum(chances), u, side="right"))
+    gone = 0.0
+    for i in range(len(chances)):
+        gone += chances[i]
+        if u < gone:
+            return i
+    return len(chances) - 1
 
 
 def the_likeliest(chances, u):
@@ -99,6 +104,24 @@ def the_likeliest(chances, u):
 
 def not_summed(chances, u):
     return int(np.argmax(chances > u)) if (chances > u).any() else len(chances) - 1
+
+
+def not_summed_and_no_end(chances, u):
+    for i in range(len(chances)):
+        if u < chances[i]:
+            return i
+
+
+def falls_off_the_end(chances, u):
+    gone = 0.0
+    for i in range(len(chances)):
+        gone += chances[i]
+        if u < gone:
+            return i
+
+
+def off_the_end(chances, u):
+    return int(np.searchsorted(np.cumsum(chances), u, side="right"))
 
 
 def the_nearest(chances, u):
@@ -122,11 +145,8 @@ def never_the_last(chances, u):
 
 
 def many_draws(function, chances, us) -> Outputs:
-    drawn = [function(chances, u) for u in us]
-    whole = all(isinstance(d, int | np.integer) for d in drawn)
-    return {
-        f"the letters for u = {us[0]:g}, {us[1]:g}, ...": np.array(drawn) if whole else drawn[0]
-    }
+    return {f"the letter for u = {u:g} and chances {chances.tolist()}": function(chances, u)
+            for u in us}  # fmt: skip
 
 
 _us = (0.05, 0.45, 0.55, 0.68, 0.72, 0.88, 0.93, 0.99)
@@ -141,6 +161,7 @@ DRAW = Exercise(
         Case((np.array([0.5, 0.2, 0.2, 0.1]), _us)),
         Case((np.array([0.1, 0.0, 0.6, 0.3]), _us), "a letter with the chance 0"),
         Case((np.array([0.02, 0.08, 0.1, 0.1, 0.7]), _us), "the likeliest letter is the last"),
+        Case((np.array([0.3, 0.3, 0.3999]), (0.0, 0.4, 0.99995)), "rounding: the sum is below 1"),
     ),
     wrongs=(
         Wrong(
@@ -154,6 +175,14 @@ DRAW = Exercise(
             "You compared u with each chance by itself.",
             "The letters lie side by side on a line from 0 to 1. Where does the stretch of the "
             "second one begin?",
+            (not_summed_and_no_end,),
+        ),
+        Wrong(
+            falls_off_the_end,
+            "Right, but for a u above the whole sum your function returns nothing: a sum of "
+            "chances can be a little below 1.",
+            "Which letter should come then?",
+            (off_the_end,),
         ),
         Wrong(
             the_nearest,
@@ -234,6 +263,21 @@ def new_ones_alone(ids, n, block_size, choose):
     return write_answer(ids, n, block_size, choose)[len(ids) :]
 
 
+def returns_too_early(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(choose(ids[-block_size:]))
+        return ids
+
+
+def keeps_the_window(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids = ids[-block_size:]
+        ids.append(choose(ids))
+    return ids
+
+
 def until_n_in_all(ids, n, block_size, choose):
     ids = list(ids)
     while len(ids) < n:
@@ -264,12 +308,8 @@ def a_model_of_numbers(limit):
 
 
 def written(function, ids, n, block_size) -> Outputs:
-    mine = list(ids)
-    result = function(mine, n, block_size, a_model_of_numbers(block_size))
-    after = {"your argument ids, afterwards": np.array(mine)}
-    if result is None:
-        return {"result": None} | after
-    return {"result": np.array(result, dtype=int)} | after
+    result = function(ids, n, block_size, a_model_of_numbers(block_size))
+    return {"result": np.array(result, dtype=int) if isinstance(result, list) else result}
 
 
 WRITE = Exercise(
@@ -279,9 +319,9 @@ WRITE = Exercise(
     answer=write_answer,
     observe=written,
     cases=(
-        Case(((3, 1, 4), 5, 20)),
-        Case(((3, 1, 4, 1, 5), 9, 7), "the text grows longer than block_size"),
-        Case(((2, 7, 1, 8, 2, 8, 1, 8, 2), 2, 6), "the prompt is longer than block_size"),
+        Case(([3, 1, 4], 5, 20)),
+        Case(([3, 1, 4, 1, 5], 9, 7), "the text grows longer than block_size"),
+        Case(([2, 7, 1, 8, 2, 8, 1, 8, 2], 2, 6), "the prompt is longer than block_size"),
     ),
     wrongs=(
         Wrong(
@@ -308,6 +348,16 @@ WRITE = Exercise(
             new_ones_alone,
             "The prompt is missing in your result.",
             "What stands before the n new ones?",
+        ),
+        Wrong(
+            returns_too_early,
+            "One letter, and the function was over.",
+            "How far is `return` indented: does it belong to the loop?",
+        ),
+        Wrong(
+            keeps_the_window,
+            "You cut the text itself, so its beginning is lost.",
+            "What should be cut: the text, or what the model sees of it?",
         ),
         Wrong(
             until_n_in_all,

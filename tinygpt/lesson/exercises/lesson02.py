@@ -69,14 +69,16 @@ MUL = Exercise(
         ),
         Wrong(
             dy_forgotten,
-            "Right if dy is 1. dy is how fast the end result rises with y: the way goes on from "
-            "there.",
-            "y rises b times as fast as a, the end rises dy times as fast as y. And with a?",
+            "Right if dy is 1. dy is how fast the end result rises with this product: the way goes "
+            "on from there.",
+            "The product rises b times as fast as a, the end dy times as fast as the product. And "
+            "with a?",
         ),
         Wrong(
             dy_added,
             "You added dy. Two rates, one after the other, do not add.",
-            "y rises b times as fast as a, the end dy times as fast as y: how fast altogether?",
+            "The product rises b times as fast as a, the end dy times as fast as the product: how "
+            "fast altogether?",
         ),
         Wrong(
             as_a_sum,
@@ -91,7 +93,7 @@ MUL = Exercise(
         Wrong(
             by_division,
             "Right, until an argument is 0: then you divide 0 by 0.",
-            "y / a is an argument that you have already: which one?",
+            "The product divided by a is an argument that you have already: which one?",
         ),
     ),
     hints=(
@@ -185,6 +187,7 @@ SEND = Exercise(
     answer=send_answer,
     observe=_sent,
     blank=nothing,
+    blank_says="no parent's grad has changed: not written yet, or something else was changed",
     cases=(
         Case((_product_and_sum, 3.0, 4.0, 1.0), "x y + x: two ways lead to x"),
         Case((_product_and_sum, -2.0, 0.5, 0.7)),
@@ -238,9 +241,16 @@ SEND = Exercise(
 
 
 def backward_answer(root):
+    nodes, todo = {root}, [root]
+    while todo:
+        for parent in todo.pop().parents:
+            if parent not in nodes:
+                nodes.add(parent)
+                todo.append(parent)
     root.grad = 1.0
-    for node in _behind(root):
-        send_answer(node)
+    for node in sorted(nodes, key=lambda node: node.time, reverse=True):
+        for parent, slope in zip(node.parents, node.slopes, strict=True):
+            parent.grad += slope * node.grad
 
 
 def earliest_first(root):
@@ -256,6 +266,44 @@ def at_once(root):
         node = stack.pop(0)
         send_answer(node)
         stack.extend(node.parents)
+
+
+def at_once_and_deep(root):
+    def go(node):
+        send_answer(node)
+        for parent in node.parents:
+            go(parent)
+
+    root.grad = 1.0
+    go(root)
+
+
+def each_once_and_deep(root):
+    seen = set()
+
+    def go(node):
+        if node in seen:
+            return
+        seen.add(node)
+        send_answer(node)
+        for parent in node.parents:
+            go(parent)
+
+    root.grad = 1.0
+    go(root)
+
+
+def largest_value_first(root):
+    root.grad = 1.0
+    for node in sorted(_behind(root), key=lambda node: node.value, reverse=True):
+        send_answer(node)
+
+
+def every_one_a_root(root):
+    root.grad = 1.0
+    send_answer(root)
+    for parent in root.parents:
+        every_one_a_root(parent)
 
 
 def each_once_when_met(root):
@@ -300,6 +348,7 @@ BACKWARD = Exercise(
         Case((_product_and_sum, 3.0, 4.0)),
         Case((_diamond, 2.0, 3.0), "a diamond: two nodes use the same one"),
         Case((_long_and_short, 2.0, 3.0), "a long and a short way to the same node"),
+        Case((_diamond, -2.0, 0.5), "negative values"),
     ),
     wrongs=(
         Wrong(
@@ -312,12 +361,24 @@ BACKWARD = Exercise(
             at_once,
             "A node that is used twice was sent twice, the second time with what had gone before.",
             "How often may a node hand on, and when is its grad complete?",
+            (at_once_and_deep,),
+        ),
+        Wrong(
+            every_one_a_root,
+            "You called the whole way back for each parent, and so set its grad to 1.",
+            "Of which node alone is the grad known to be 1?",
+        ),
+        Wrong(
+            largest_value_first,
+            "You went by the size of the values. A parent can be larger than its child.",
+            "Which number tells when a node was made?",
         ),
         Wrong(
             each_once_when_met,
             "A node handed on before all that use it had answered, so a part of its grad came too "
             "late.",
             "Every node is made after its parents. Which order does node.time suggest?",
+            (each_once_and_deep,),
         ),
         Wrong(
             value_as_seed,

@@ -19,7 +19,9 @@ def _softmax(s, axis=-1):
 
 def look_answer(q, keys, values):
     scores = keys @ q / math.sqrt(len(q))
-    return _softmax(scores) @ values
+    weights = np.exp(scores - scores.max())
+    weights /= weights.sum()
+    return weights @ values
 
 
 def unscaled(q, keys, values):
@@ -32,6 +34,15 @@ def scaled_by_d(q, keys, values):
 
 def scaled_by_the_keys(q, keys, values):
     return _softmax(keys @ q / math.sqrt(len(keys))) @ values
+
+
+def no_shift(q, keys, values):
+    w = np.exp(keys @ q / math.sqrt(len(q)))
+    return w / w.sum() @ values
+
+
+def weights_alone(q, keys, values):
+    return _softmax(keys @ q / math.sqrt(len(q)))
 
 
 def not_normalised(q, keys, values):
@@ -55,8 +66,9 @@ def plain_mean(q, keys, values):
     return values.mean(axis=0)
 
 
+_far_q = normal(20, 7)
 _far = normal(11, 5, 7)
-_far[3] *= 900.0
+_far[3] = 900 * _far_q  # a score of more than 1000
 
 LOOK = Exercise(
     id="07.1",
@@ -67,13 +79,13 @@ LOOK = Exercise(
         Case((normal(12, 7), normal(13, 5, 7), normal(14, 5, 7))),
         Case((normal(15, 3), normal(16, 11, 3), normal(17, 11, 3))),
         Case((normal(18, 7), normal(19, 5, 7), np.ones((5, 7))), "every value is 1"),
-        Case((normal(20, 7), _far, normal(21, 5, 7)), "a score of several hundreds"),
+        Case((_far_q, _far, normal(21, 5, 7)), "a score of more than 1000"),
     ),
     wrongs=(
         Wrong(
             unscaled,
-            "With values 1 you get 1: good. But your weights are too sharp: scores grow with the "
-            "length D of the vectors.",
+            "With values 1 you get 1: good. But your weights are too sharp: scores grow with D, "
+            "the number of products in the sum.",
             "By what does the formula divide q . k?",
         ),
         Wrong(
@@ -84,12 +96,22 @@ LOOK = Exercise(
         Wrong(
             scaled_by_the_keys,
             "You divide by the root of the number of keys.",
-            "Which length do the scores grow with: that of the list of keys, or that of a vector?",
+            "How many products are added up for one score?",
         ),
         Wrong(
             not_normalised,
             "With values 1 the result should be 1: your weights do not sum to 1.",
             "What comes after exp in a softmax?",
+        ),
+        Wrong(
+            no_shift,
+            "Right for small scores. But exp(1000) is larger than any float.",
+            "Which number may you subtract from all scores, as in lesson 05?",
+        ),
+        Wrong(
+            weights_alone,
+            "Those are the weights.",
+            "The weights say how much of each value is taken. What is taken?",
         ),
         Wrong(
             shares_of_the_scores,
@@ -117,7 +139,7 @@ LOOK = Exercise(
         "Three steps. A score for each key: the sum of the products q[d] key[d], divided by the "
         "root of D. Weights: the softmax of the scores. The result: the sum of weight times value.",
         "The same for a menu: how much you like each dish, and what you eat in the end:\n\n"
-        "    liking = [(taste * dish).sum() / np.sqrt(____) for dish in dishes]\n"
+        "    liking = [(taste * dish).sum() / math.sqrt(____) for dish in dishes]\n"
         "    share = np.exp(liking - np.max(liking))\n"
         "    share /= ____\n"
         "    meal = sum(s * dish for s, dish in zip(share, dishes))\n\n"
@@ -147,6 +169,18 @@ def the_first_queries(n_q, n_k):
 
 def as_numbers(n_q, n_k):
     return np.where(mask_answer(n_q, n_k), 0.0, -1e9)
+
+
+def as_infinite_numbers(n_q, n_k):
+    return np.where(mask_answer(n_q, n_k), 0.0, -np.inf)
+
+
+def one_too_many(n_q, n_k):
+    return np.arange(n_k)[None, :] <= np.arange(n_k - n_q, n_k)[:, None] + 1
+
+
+def square(n_q, n_k):
+    return np.tri(n_k, dtype=bool)
 
 
 def hidden_is_true(n_q, n_k):
@@ -204,6 +238,17 @@ MASK = Exercise(
             "Numbers to be added to scores are a good idea, one step later. Here a yes or no is "
             "asked for.",
             "What does a comparison of two arrays return?",
+            (as_infinite_numbers,),
+        ),
+        Wrong(
+            one_too_many,
+            "Each query sees one key too many: the very next position, which it has to guess.",
+            "Up to which position may the query at position 3 look?",
+        ),
+        Wrong(
+            square,
+            "Your table always has n_k rows. There may be fewer queries than keys.",
+            "How many rows should it have, and which of yours are they?",
         ),
         Wrong(
             hidden_is_true,
@@ -239,7 +284,12 @@ def _hide(s, value=-np.inf):
 
 
 def attention_answer(q, k, v):
-    return _softmax(_hide(_scores(q, k))) @ v
+    scores = q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-1])
+    visible = np.tri(q.shape[2], dtype=bool)
+    scores = np.where(visible, scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return weights @ v
 
 
 def no_scale(q, k, v):
@@ -266,6 +316,32 @@ def mask_times_scores(q, k, v):
 
 def not_low_enough(q, k, v):
     return _softmax(_hide(_scores(q, k), -1e4)) @ v
+
+
+def not_low_enough_either(q, k, v):
+    return _softmax(_hide(_scores(q, k), -1e3)) @ v
+
+
+def divided_by_d(q, k, v):
+    return _softmax(_hide(q @ k.swapaxes(-1, -2) / q.shape[-1])) @ v
+
+
+def divided_by_root_t(q, k, v):
+    return _softmax(_hide(q @ k.swapaxes(-1, -2) / math.sqrt(q.shape[-2]))) @ v
+
+
+def divided_by_root_b(q, k, v):
+    return _softmax(_hide(q @ k.swapaxes(-1, -2) / math.sqrt(len(q)))) @ v
+
+
+def weights_not_divided(q, k, v):
+    s = _hide(_scores(q, k))
+    return np.exp(s - s.max(axis=-1, keepdims=True)) @ v
+
+
+def mask_inverted(q, k, v):
+    s = _scores(q, k)
+    return _softmax(np.where(np.tri(s.shape[-1], dtype=bool), -np.inf, s)) @ v
 
 
 def mask_upside_down(q, k, v):
@@ -301,7 +377,7 @@ ATTENTION = Exercise(
     ),
     properties=(
         Property(
-            "the first query sees itself alone, so it gets the first value",
+            "the first query gets exactly the first value: difference 0",
             lambda o, q, k, v: o["result"][:, :, 0] - v[:, :, 0],
             0.0,
         ),
@@ -336,9 +412,27 @@ ATTENTION = Exercise(
         ),
         Wrong(
             not_low_enough,
-            "Right on usual inputs. Here the allowed scores lie below your -10000, and the future "
-            "got all the weight.",
+            "Right on usual inputs. Here the allowed scores lie below the number that you put in, "
+            "and the future got all the weight.",
             "Which number lies below every score?",
+            (not_low_enough_either,),
+        ),
+        Wrong(
+            divided_by_d,
+            "The future is hidden, but the weights are too flat or too sharp: you divide by "
+            "another number than the root of D.",
+            "Which axis of q has the size D?",
+            (divided_by_root_t, divided_by_root_b),
+        ),
+        Wrong(
+            weights_not_divided,
+            "With values 1 you do not get 1: exp alone makes no weights.",
+            "By what must each row be divided?",
+        ),
+        Wrong(
+            mask_inverted,
+            "You hid what may be seen: True means that a query may look.",
+            "np.where(mask, a, b): which of the two goes where the mask is True?",
         ),
         Wrong(
             mask_upside_down,
@@ -356,7 +450,7 @@ ATTENTION = Exercise(
         "D. Hide: where the mask is False, minus infinity. Weights: softmax over the last axis, "
         "the keys. Result: weights @ v.",
         "The same with two axes only, and a rule 'look at even positions only':\n\n"
-        "    s = q @ k.T / np.sqrt(q.shape[-1])\n"
+        "    s = q @ k.T / math.sqrt(q.shape[-1])\n"
         "    s = np.where(np.arange(T) % 2 == 0, s, ____)\n"
         "    w = np.exp(s - s.max(axis=____, keepdims=True))\n"
         "    w /= w.sum(axis=____, keepdims=True)\n"

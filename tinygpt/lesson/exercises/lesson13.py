@@ -73,6 +73,28 @@ def divided_by_zero(grads, max_norm):
     return norm
 
 
+def max_norm_ignored(grads, max_norm):
+    norm = math.sqrt(sum((g**2).sum() for g in grads))
+    for g in grads:
+        g *= 1 / norm if norm > max_norm else 1.0
+    return norm
+
+
+def upside_down(grads, max_norm):
+    norm = math.sqrt(sum((g**2).sum() for g in grads))
+    for g in grads:
+        g *= min(1.0, norm / max_norm)
+    return norm
+
+
+def nothing(*_):
+    return None
+
+
+def nothing_returned(grads, max_norm):
+    clip_answer(grads, max_norm)
+
+
 def norm_after(grads, max_norm):
     clip_answer(grads, max_norm)
     return math.sqrt(sum((g**2).sum() for g in grads))
@@ -97,9 +119,12 @@ CLIP = Exercise(
     form="my_clip(grads, max_norm): scales the arrays in place -> the norm before",
     answer=clip_answer,
     observe=clipped,
+    blank=nothing,
+    blank_says="nothing came back (None), and the arrays are unchanged: not written yet",
     cases=(
         Case((_pieces(1.0), 1.0), "norms 3, 4, 12: together 13"),
         Case((_pieces(0.01), 1.0), "norms 0.03, 0.04, 0.12: together 0.13"),
+        Case((_pieces(1.0), 2.5), "max_norm is 2.5"),
         Case(([np.zeros(3), np.zeros((2, 2)), np.zeros(1)], 1.0), "every gradient is 0"),
     ),
     wrongs=(
@@ -117,6 +142,21 @@ CLIP = Exercise(
             a_new_name,
             "The arrays are unchanged: `=` gave a new array a local name.",
             "What changes the array itself?",
+        ),
+        Wrong(
+            max_norm_ignored,
+            "Right if max_norm is 1. Here it is 2.5.",
+            "How long should a gradient be that was too long?",
+        ),
+        Wrong(
+            upside_down,
+            "Your factor stands upside down: long gradients are unchanged, short ones shrink.",
+            "The norm 13 should become 1: which factor does that?",
+        ),
+        Wrong(
+            nothing_returned,
+            "The arrays are scaled, but nothing comes back.",
+            "Which number did the exercise ask for?",
         ),
         Wrong(
             norms_added,
@@ -201,6 +241,56 @@ def _named(name, **what):
     return step
 
 
+def corrected_in_place(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    w *= 1 - lr * decay
+    m += (1 - beta1) * (g - m)
+    v += (1 - beta2) * (g * g - v)
+    m /= 1 - beta1**t
+    v /= 1 - beta2**t
+    w -= lr * m / (np.sqrt(v) + eps)
+
+
+def uphill(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    before = w * (1 - lr * decay)
+    adamw_answer(w, g, m, v, t, lr, beta1, beta2, eps, decay)
+    w += 2 * (before - w)
+
+
+def no_root(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    w *= 1 - lr * decay
+    m += (1 - beta1) * (g - m)
+    v += (1 - beta2) * (g * g - v)
+    w -= lr * m / (1 - beta1**t) / (v / (1 - beta2**t) + eps)
+
+
+def betas_for_the_rest(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    adamw_answer(w, g, m, v, t, lr, 1 - beta1, 1 - beta2, eps, decay)
+
+
+def decay_last(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    adamw_answer(w, g, m, v, t, lr, beta1, beta2, eps, 0.0)
+    w *= 1 - lr * decay
+
+
+def step_lost(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    """w *= ... in place, and then w = w - ..."""
+    copy = w.copy()
+    adamw_answer(copy, g, m, v, t, lr, beta1, beta2, eps, decay)
+    w *= 1 - lr * decay
+
+
+def means_lost(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    adamw_answer(w, g, m.copy(), v.copy(), t, lr, beta1, beta2, eps, decay)
+
+
+def first_mean_lost(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    adamw_answer(w, g, m.copy(), v, t, lr, beta1, beta2, eps, decay)
+
+
+def second_mean_lost(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    adamw_answer(w, g, m, v.copy(), t, lr, beta1, beta2, eps, decay)
+
+
 def names_exchanged(w, g, m, v, t, lr, beta1, beta2, eps, decay):
     adamw_answer(w, g, m, v, t, lr, beta2, beta1, eps, decay)
 
@@ -215,7 +305,7 @@ def three_steps(function, w, gradients, t) -> Outputs:
     w = w.copy()
     m, v, seen = np.zeros_like(w), np.zeros_like(w), {}
     for i, g in enumerate(gradients):
-        function(w, g.copy(), m, v, t + i, LR, BETA1, BETA2, EPS, DECAY)
+        function(w, g, m, v, t + i, LR, BETA1, BETA2, EPS, DECAY)
         seen[f"w after step {t + i}"] = w.copy()
     return seen | {"m": m, "v": v}
 
@@ -243,7 +333,7 @@ ADAMW = Exercise(
     ),
     properties=(
         Property(
-            "the first step has about the length lr",
+            "the first step is 1 (in units of lr)",
             lambda o, w, gs, t: (
                 abs(o["w after step 1"] - w * (1 - LR * DECAY))
                 * (abs(gs[0]) + EPS)
@@ -314,10 +404,43 @@ ADAMW = Exercise(
             rebound,
             "m and v are right; w is unchanged. `w = ...` gives a new array a local name.",
             "What changes the array that was passed in?",
+            (step_lost,),
+        ),
+        Wrong(
+            means_lost,
+            "m or v is as it was before: `m = ...` gives a new array a local name, and the next "
+            "step finds the old one.",
+            "How is a change in place written?",
+            (first_mean_lost, second_mean_lost),
+        ),
+        Wrong(
+            corrected_in_place,
+            "You divided m and v themselves: the next step goes on from too large numbers.",
+            "Should the correction be remembered, or made anew at each step?",
+        ),
+        Wrong(
+            uphill,
+            "Your step goes uphill.",
+            "Which sign leads down?",
+        ),
+        Wrong(
+            no_root,
+            "You divided by v, the mean of the squares.",
+            "What has the size of a gradient: v, or its root?",
+        ),
+        Wrong(
+            betas_for_the_rest,
+            "Your means jump almost all the way to the new gradient.",
+            "Which share of the way should m go: beta1, or the rest?",
+        ),
+        Wrong(
+            decay_last,
+            "Nearly: you let the new weights decay, the step included.",
+            "Which weights should shrink: those before the step, or those after it?",
         ),
     ),
     hints=(
-        "Five lines. Decay: w times 1 - lr decay. m moves a share 1 - beta1 of the way to g, v a "
+        "Decay: w times 1 - lr decay. m moves a share 1 - beta1 of the way to g, v a "
         "share 1 - beta2 of the way to g squared. Both are divided by 1 - beta to the power t. "
         "Step: lr times the one over the root of the other, plus eps. All in place.",
         "The same for the running mean of a temperature, which starts at 0:\n\n"
@@ -360,6 +483,16 @@ def begins_with_nothing(step, peak, floor, warmup, total):
     return rate_answer(step, peak, floor, warmup, total)
 
 
+def rises_from_the_floor(step, peak, floor, warmup, total):
+    if step < warmup:
+        return floor + (peak - floor) * step / warmup
+    return rate_answer(step, peak, floor, warmup, total)
+
+
+def nothing_after_the_end(step, peak, floor, warmup, total):
+    return 0.0 if step >= total else rate_answer(step, peak, floor, warmup, total)
+
+
 def no_warmup(step, peak, floor, warmup, total):
     if step < warmup:
         return peak
@@ -400,10 +533,9 @@ def divides_by_no_warmup(step, peak, floor, warmup, total):
 
 
 def all_rates(function, peak, floor, warmup, total) -> Outputs:
-    rates = [function(step, peak, floor, warmup, total) for step in range(1, total + 8)]
-    if any(rate is None for rate in rates):
-        return {"the rate of steps 1, 2, ...": None}
-    return {"the rate of steps 1, 2, ...": np.array(rates, dtype=float)}
+    said = f"peak {peak:g}, floor {floor:g}, warmup {warmup}, total {total}"
+    return {f"step {step} ({said})": function(step, peak, floor, warmup, total)
+            for step in range(1, total + 8)}  # fmt: skip
 
 
 RATE = Exercise(
@@ -432,6 +564,16 @@ RATE = Exercise(
             begins_with_nothing,
             "The first step has the rate 0: nothing is learned from its batch.",
             "Steps are counted from 1. What is the rate of step 1 of 5?",
+        ),
+        Wrong(
+            rises_from_the_floor,
+            "Your warm-up starts at the floor.",
+            "At which rate would step 0 be, on a straight line through nothing?",
+        ),
+        Wrong(
+            nothing_after_the_end,
+            "From step total on your rate is 0.",
+            "To what did the cosine fall?",
         ),
         Wrong(
             no_warmup,
