@@ -25,19 +25,22 @@ model, tokenizer = load()  # it was trained on little stories, letter by letter
 print(model.describe())
 
 # %% [markdown]
-# The table shows what it is made of; the other lessons build each part. For now one thing is enough:
+# The table shows what it is made of: numbers, called *parameters*, 124 936 together. The other lessons
+# build each part. For now one thing is enough:
 #
 # > **A GPT gets a text and says how likely each letter is to come next.** Nothing more.
 #
-# A computer needs numbers, so each letter has one, its **id**. The *tokenizer* translates. Then the model
-# gives a **score** to every letter, at every place of the text.
+# *Letter* here means any sign, also a space, a point, a line end. A computer needs numbers, so each letter
+# has one, its **id**; the *tokenizer* translates. The model gives a **score** to every letter, at every
+# place of the text.
 
 # %%
 ids = tokenizer.encode("\nMia")
 print("ids:", ids, " back:", repr(tokenizer.decode(ids)))
 
-# What shape has the array of scores for this text? Guess three numbers: how many texts, how many places
-# in it (a line end and M, i, a), and how many letters the model knows (the last size in the table above).
+# What shape has the array of scores for this text? Guess three numbers, written (?, ?, ?): how many texts
+# ([ids] is a list of one), how many places in it (a line end and M, i, a), and how many letters the model
+# knows (the second number in the row `head` above).
 guess_1 = (1, 4, 46)  ### SOLUTION
 predict("00.P1", guess_1, lambda: model([ids]).shape)
 
@@ -75,7 +78,7 @@ last_scores = use("00.1")
 
 def chances_after(text):
     """A chance for each letter to come next. softmax makes chances of scores: lesson 05."""
-    with no_grad():  # nothing will be learned here, so nothing need be remembered
+    with no_grad():  # switches off the bookkeeping that only learning needs (lesson 02)
         scores = model([tokenizer.encode(text)]).numpy()
     return softmax(last_scores(scores)).numpy()
 
@@ -86,8 +89,8 @@ for text in ("\nOne day, Mi", "\nOne day, Mia went to the park with a "):
     print(repr(text), " then:", ",  ".join(f"{tokenizer.decode([i])!r} {p[i]:.1%}" for i in best))
 
 # %% [markdown]
-# After *Mi* the model is sure. After *with a* several animals are possible, and it says how likely each
-# first letter is.
+# After *Mi* the model is sure. After *with a* several words are possible (little, grey, fat, ...), and it
+# says how likely each first letter is.
 #
 # ## Exercise 00.2: a draw
 # How do we choose? Not always the likeliest: then every text would be the same. We **draw**, like from a
@@ -165,32 +168,33 @@ print(story)
 guess_2 = "no"  ### SOLUTION
 another = tell(seed=1)
 predict("00.P2", guess_2, lambda: "yes" if another == story else "no")
-print(another)
 
 # %% [markdown]
 # ## Does it look the answers up?
 # Many people think that a GPT searches its training text and copies. Let us see. The stories that it was
-# trained on can be made again: 20 000 of them. We cut its own story at the first line end and look for it.
+# trained on can be made again: 20 000 of them. We take the first story that it wrote, up to the line end,
+# and look for it there.
 #
-# **Guess:** does it stand there, word for word?
+# **Guess:** does the whole story stand there, word for word?
 
 # %%
-written = story.split("\n")[1]
+written, trained_on = story.split("\n")[1], "".join(stories(ENGLISH))
 guess_3 = "no"  ### SOLUTION
-predict("00.P3", guess_3, lambda: "yes" if any(written in s for s in stories(ENGLISH)) else "no")
-print(written)
+predict("00.P3", guess_3, lambda: "yes" if written in trained_on else "no")
+for sentence in written.split(". "):
+    print("stands there:" if sentence in trained_on else "is new:      ", sentence)
+print("\nand with other random numbers:", another)
 
 # %% [markdown]
-# It wrote a story that nobody had written. There is no text in the model: only 125 000 numbers, from which
-# it computes chances. Every letter was a draw. (It also makes mistakes: do the people in its stories keep
-# their names?)
+# The sentences are familiar, the story is new. There is no text in the model, only numbers from which it
+# computes chances, and every letter was a draw. (It makes mistakes: do its people keep their names?)
 #
 # ## How good is it?
 # One number says so, the **loss**: how surprised the model is, on average, by the letter that really comes
 # (lesson 05). Lower is better. Three models write on from the same beginning:
 #
-# - **untrained**: the same machine with random numbers. Its loss should be near $\ln 46 = 3.83$, for it
-#   takes all letters to be about equally likely;
+# - **untrained**: random numbers. All 46 letters are about equally likely, and then the loss is
+#   $\ln 46 = 3.83$ (why: lesson 05);
 # - **bigram**: sees one letter, and counts what followed it;
 # - **GPT**: sees up to 128 letters.
 
@@ -241,7 +245,7 @@ plots.texts(
 # <details><summary>Answers</summary>
 #
 # 1. It has forgotten everything but the last letter: after *e* it cannot know which word this is.
-# 2. Always the same text, and often a circle.
+# 2. Always the same text, and often the same words over and over.
 #
 # </details>
 #

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 02 The tape: how a program finds its own slopes
 #
-# A model has a million numbers, and training asks for each of them: if it rises a little, does the loss
-# rise or fall, and how fast? Nobody writes these slopes down. The program finds them, by remembering
+# A model has a million numbers, and training asks for each of them: if it rises a little, does the *loss*
+# (one number: how wrong the model is) rise or fall, and how fast? Nobody writes these slopes down. The program finds them, by remembering
 # what it did and going back.
 #
 # After this lesson you can
@@ -15,13 +15,13 @@
 
 # %% [markdown]
 # ## One number, two ways
-# Take $f = x \cdot y + x$ at $x = 3$, $y = 4$. So $f = 15$.
+# Take $f = a \cdot b + a$ at $a = 3$, $b = 4$. So $f = 15$.
 #
-# How fast does $f$ rise with $x$? Try it: let $x$ rise by 0.001 and look at $f$. That is the meaning of
+# How fast does $f$ rise with $a$? Try it: let $a$ rise by 0.001 and look at $f$. That is the meaning of
 # a **slope**, also called **derivative** or **gradient**: rise of the result divided by the rise of the
 # input, for a small rise.
 #
-# **Guess before you run the cell:** what is the slope of $f$ with respect to $x$ at this place? Put a
+# **Guess before you run the cell:** what is the slope of $f$ with respect to $a$ at this place? Put a
 # number in the place of `None`.
 
 # %%
@@ -31,20 +31,20 @@ from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, 
 from tinygpt.lesson.node import Node
 
 
-def f(x, y):
-    return x * y + x
+def f(a, b):
+    return a * b + a
 
 
 guess_1 = 5  ### SOLUTION
 predict("02.P1", guess_1, lambda: (f(3.001, 4) - f(3, 4)) / 0.001)
 
 # %% [markdown]
-# $x$ acts in two ways: through the product, with slope $y = 4$, and directly, with slope 1. The
-# effects **add**: 5.
+# $a$ acts in two ways: through the product, with slope $b = 4$, and directly, with slope 1. The effects
+# **add**: 5.
 #
 # ## An operation and its way back
-# Break a computation into small steps, each with a known slope. Let `dy` be how fast *the end result*
-# rises with the result of one step. Then
+# Break a computation into small steps, each with a known slope. Call the result of one step $y$, and let
+# `dy` be how fast *the end result* rises with that $y$. Then
 #
 # $$\text{slope of the end with respect to } a \;=\; dy \cdot \text{slope of this step with respect to } a$$
 #
@@ -58,7 +58,8 @@ predict("02.P1", guess_1, lambda: (f(3.001, 4) - f(3, 4)) / 0.001)
 # remembers the variables around it (a *closure*): `backward` still knows `a` and `b` when it is called
 # much later.
 #
-# Complete the line. Stuck? `hint("02.1")` in a new cell.
+# Write `my_mul`; `my_add` shows the form. Stuck? `hint("02.1")` in a new cell, and `reveal("02.1")` shows an
+# answer.
 
 
 # %%
@@ -87,15 +88,15 @@ check("02.1", my_mul)
 # (its *parents*), and how fast it rises with each of them (its *slopes*). Such a number is a `Node`. What
 # is written down while the program runs forward is called the **tape**.
 #
-# Read the class below. The line to look at is the last one: why do the two slopes of a product stand
-# there crosswise?
+# Read the class below (`next(_clock)` gives 0, 1, 2, ...). The line to look at is the last one: the product
+# rises with `self` as fast as `other` is large, and the other way round. So its slopes stand crosswise.
 
 # %%
 show(Node)
 
-x, y = Node(3.0), Node(4.0)
-m = x * y
-f_node = m + x
+a, b = Node(3.0), Node(4.0)
+m = a * b
+f_node = m + a
 print(f"f = {f_node.value}; its parents have the values {[p.value for p in f_node.parents]}")
 _, way_back = use("02.1")(3.0, 4.0)
 print(f"m = {m.value}; its slopes are {m.slopes}, and your backward(1.0) gives {way_back(1.0)}")
@@ -105,7 +106,7 @@ print(f"m = {m.value}; its slopes are {m.slopes}, and your backward(1.0) gives {
 # `node.grad` says how fast the end result rises with this node. When it is complete, the node hands it
 # on: each parent gets its share, slope times `node.grad`.
 #
-# Other nodes may have handed something to the same parent before. Think of the two ways from $x$ to $f$.
+# Other nodes may have handed something to the same parent before. Think of the two ways from $a$ to $f$.
 
 
 # %%
@@ -125,28 +126,28 @@ check("02.2", my_send)
 # Many first versions write `parent.grad = ...` instead of `parent.grad += ...`. Let us do it on purpose.
 # $f$ hands on first, then the product $m$.
 #
-# **Guess:** which gradient does $x$ end up with at $(3, 4)$, instead of 5?
+# **Guess:** which gradient does $a$ end up with at $(3, 4)$, instead of 5?
 
 
 # %%
 def careless_gradient():
     grad = {"f": 1.0}
-    grad["m"], grad["x"] = 1.0 * grad["f"], 1.0 * grad["f"]  # f = m + x hands on
-    grad["x"], grad["y"] = 4.0 * grad["m"], 3.0 * grad["m"]  # m = x * y hands on
-    return grad["x"]
+    grad["m"], grad["a"] = 1.0 * grad["f"], 1.0 * grad["f"]  # f = m + a hands on
+    grad["a"], grad["b"] = 4.0 * grad["m"], 3.0 * grad["m"]  # m = a * b hands on
+    return grad["a"]
 
 
 guess_2 = 4  ### SOLUTION
 predict("02.P2", guess_2, careless_gradient)
 
 # %% [markdown]
-# $f$ gave $x$ its 1. Then $m$ wrote its 4 over it: no error, only a model that learns badly. Where a
+# $f$ gave $a$ its 1. Then $m$ wrote its 4 over it: no error, only a model that learns badly. Where a
 # number is used twice, its gradients **add**.
 #
 # ## Exercise 02.3: the whole way back
 # Now for any computation. Write `my_backward(root)`:
 #
-# - collect all nodes that the root was made of, each **once**;
+# - collect all nodes that the root was made of, each **once** (keep a list of nodes still to look at);
 # - the root's own grad is the slope of the result with respect to itself;
 # - a node sends only when its own grad is complete: after everybody who uses it has sent.
 #
@@ -177,37 +178,36 @@ check("02.3", my_backward)
 
 # %% [markdown]
 # ## See it
-# The graph of $x \cdot y + x$, with your gradients. In each box a value and its gradient; at each arrow
+# The graph of $a \cdot b + a$, with your gradients. In each box a value and its gradient; at each arrow
 # the slope of that step. Follow the arrows **backwards** from the right: multiply along a way, add where
 # ways meet.
 
 # %%
 backward = use("02.3")
-x, y = Node(3.0), Node(4.0)
-m = x * y
-f_node = m + x
+a, b = Node(3.0), Node(4.0)
+m = a * b
+f_node = m + a
 backward(f_node)
 plots.graph(
     f_node,
-    {"x": x, "y": y, "x y": m, "x y + x": f_node},
-    f"two arrows leave x. Backwards, one brings {m.grad:g} times {y.value:g}, the other {1:g}, and the "
-    f"sum is the gradient of x: {x.grad:g}.",
+    {"a": a, "b": b, "a b": m, "a b + a": f_node},
+    f"two arrows leave a. Backwards, one brings {m.grad:g} times {b.value:g}, the other {1:g}, and the "
+    f"sum is the gradient of a: {a.grad:g}.",
 )
 
 # %% [markdown]
 # ## The library does the same
-# A `Tensor` is a node whose value is a whole array. Below is the library's own function that finds the
-# order: which of its lines makes sure that a node comes once, and which that it comes after everybody
-# who uses it?
-#
-# The last line computes the same slope with it.
+# A `Tensor` is a node whose value is a whole array; `requires_grad=True` says that we want its slope. Below
+# is the library's own function that finds the order (with a `Node` class of its own; skip the lines that
+# only guard against mistakes). `not in nodes` makes sure that a node comes once, `sorted` that it comes
+# after everybody who uses it.
 
 # %%
 show(latest_first)
 
-x, y = Tensor(3.0, requires_grad=True), Tensor(4.0, requires_grad=True)
-(x * y + x).backward()
-print(f"the library: dx = {x.grad}, dy = {y.grad}")
+a, b = Tensor(3.0, requires_grad=True), Tensor(4.0, requires_grad=True)
+(a * b + a).backward()
+print(f"the library: slope for a {a.grad}, for b {b.grad}")
 
 # %% [markdown]
 # **Two questions without code**
@@ -222,5 +222,5 @@ print(f"the library: dx = {x.grad}, dy = {y.grad}")
 #
 # </details>
 #
-# **Next:** the engine is `tinygpt/autograd/engine.py`, 200 lines. Add `__sub__` to `Node` in a cell of
-# your own, and try $x \cdot x - y$.
+# **Next:** the engine is `tinygpt/autograd/engine.py`, 200 lines. In a cell of your own, write
+# `def minus(self, other): ...`, then `Node.__sub__ = minus`, and try $a \cdot a - b$.

@@ -24,35 +24,35 @@ from tinygpt.lesson.storyteller import load
 from tinygpt.nn.attention import attention, attention_weights
 
 model, tokenizer = load()  # a small GPT, trained on little stories, letter by letter
-prompt = "\nMia went to the park with a cat"
+prompt = "\nMia went to the park with a cat. She"
 seen = model.trace(tokenizer.encode(prompt))  # every intermediate, by name
 heads = {(n, h): seen[f"h.{n}.attn.weights"][0, h] for n in range(3) for h in range(4)}
 layer, head = max(heads, key=lambda key: heads[key].max(axis=-1).mean())
 plots.attention(
-    {f"layer {layer}, head {head}": heads[layer, head]},
+    {f"one of 12 (layer {layer}, head {head})": heads[layer, head]},
     list(prompt),
-    "each row is a letter that looks, and dark is where it looks. This head is the most decided of the "
-    f"12: its largest weight is {heads[layer, head].max(axis=-1).mean():.0%} on average. Each row sums to "
-    "1, and the upper right is empty: nobody sees the future.",
+    "each row is a letter that looks, and dark is where it looks. This is the most decided of the model's "
+    f"12 attention heads: its largest weight is {heads[layer, head].max(axis=-1).mean():.0%} on average. "
+    "Each row sums to 1, and the upper right is empty: nobody sees the future.",
 )
 
 # %% [markdown]
 # ## Three vectors for each letter
-# The model makes three vectors of numbers for every position:
+# The model makes three vectors of D numbers at each position:
 #
 # - the **query** $q$: what I am looking for,
 # - the **key** $k$: what I offer, to be found by,
 # - the **value** $v$: what I pass on to those who look at me.
 #
-# A key fits a query if their product $q \cdot k = \sum_d q_d k_d$ is large. By hand, with
-# $q = (1, 0)$: the keys $(1, 0)$, $(0, 1)$, $(1, 1)$ get the scores 1, 0, 1. Scores become weights by
-# softmax (lesson 05), and the result is the mean of the values with these weights:
+# A key fits a query if $q \cdot k = q_1 k_1 + \dots + q_D k_D$ is large. By hand, with $q = (1, 0)$: the
+# keys $(1, 0)$, $(0, 1)$, $(1, 1)$ get the scores 1, 0, 1. Scores become weights by softmax (lesson 05), and
+# the result is the mean of the values with these weights:
 #
 # $$y = \sum_s w_s\, v_s, \qquad w = \text{softmax}\!\left(\frac{q \cdot k_1}{\sqrt D}, \frac{q \cdot k_2}{\sqrt D}, \dots\right)$$
 
 # %%
-# Why divide by the root of D, the length of the vectors? A guess first: q and k hold D = 64 random
-# numbers of size about 1 (standard deviation 1). What is the standard deviation of q . k: 1, 8 or 64?
+# Why divide by the root of D? A guess first: q and k hold D = 64 random numbers of size about 1 (standard
+# deviation 1). What is the standard deviation of q . k: 1, 8 or 64?
 guess_1 = 8  ### SOLUTION
 rng = np.random.default_rng(0)
 many_q, many_k = rng.standard_normal((2, 10_000, 64))
@@ -60,12 +60,13 @@ predict("07.P1", guess_1, lambda: (many_q * many_k).sum(axis=-1).std())
 
 # %% [markdown]
 # Each of the 64 products adds its own variance of 1, and the standard deviation is the root of the sum: 8.
-# With scores of size 8 one weight is nearly 1 and all others nearly 0, and learning is slow. Divided by
-# $\sqrt{64}$ they have size 1, whatever $D$ is.
+# With scores of size 8 one weight is nearly 1 and all others nearly 0; to move a score a little then changes
+# almost nothing, so there is no slope to learn from. Divided by $\sqrt{64}$ they have size 1.
 #
 # ## Exercise 07.1: one query
-# Write the three steps. Loops are fine; so is NumPy: `keys @ q` gives all the products at once. Take care
-# that `exp` cannot overflow, as in lesson 05.
+# Write the three steps. Loops are fine; so is NumPy: `keys @ q` gives all the products at once. `exp` must
+# not overflow (lesson 05). Take `math.sqrt`: `np.sqrt` of a whole number is a float64 and makes everything
+# float64. Stuck? `hint("07.1")` in a new cell; `reveal("07.1")` shows an answer.
 
 
 # %%
@@ -116,8 +117,9 @@ predict("07.P2", guess_2, do_they_change)
 # table of who may look: a row for each query, a column for each key, `True` where the query may look at the
 # key. A position may look at itself.
 #
-# When a model writes, it asks for the newest letters only: then the `n_q` queries are the **last** `n_q` of
-# the `n_k` positions.
+# When a model writes, it asks for the newest letters only: the `n_q` queries are the **last** `n_q` of the
+# `n_k` positions. For 2 queries and 4 keys:
+# `[[True, True, True, False], [True, True, True, True]]`.
 
 
 # %%
@@ -166,8 +168,8 @@ check("07.3", my_attention)
 # %% [markdown]
 # ## Yours in a trained model
 # We put your function into the storyteller, in the place of the library's, and let it predict the same
-# text. The loss must be the same. (The library wants a result and a way back; here nothing goes back, so
-# that is `None`.)
+# text. The loss must be the same. (The library wants a result and a way back, lesson 02; here nothing is
+# learned: `no_grad`, and the way back is `None`. It runs once in each of the 3 layers.)
 
 # %%
 ids = np.array(
@@ -175,7 +177,7 @@ ids = np.array(
 )
 mine = use("07.3")
 print(f"loss with the library's attention: {model.loss(ids[None, :-1], ids[None, 1:]).item():.6f}")
-with no_grad(), swap(attention, lambda q, k, v: (mine(q, k, v), None)):
+with no_grad(), swap(attention, lambda q, k, v: (mine(q, k, v).astype(q.dtype), None)):
     print(
         f"loss with yours:                   {model.loss(ids[None, :-1], ids[None, 1:]).item():.6f}"
     )
@@ -193,6 +195,7 @@ with no_grad(), swap(attention, lambda q, k, v: (mine(q, k, v), None)):
 # **Guess:** without the mask, does the loss end above or below the floor?
 
 # %%
+# You need not read this cell: it makes the text, the two wrong attentions, and trains three models.
 V, T = 8, 16
 rng = np.random.default_rng(0)
 chances, text = rng.dirichlet(0.5 * np.ones(V), size=V), [0]
@@ -261,9 +264,10 @@ plots.curves(
 
 # %% [markdown]
 # Neither of the two raised an error, and both would write rubbish: when they write, there is no future to
-# look at. **A loss that is too good is a bug report.**
+# look at. (A single batch may be lucky and dip under the floor; look at the mean.) **A loss that is too good
+# is a bug report.**
 #
-# The last picture shows the same head of two of these models.
+# The last picture: in two of these models, the head that looks most at the next letter.
 
 
 # %%
@@ -282,8 +286,8 @@ without, ahead = look_of("no mask", hide=False)
 plots.attention(
     {"with the mask": with_mask, "without": without},
     [str(letter) for letter in text[:T]],
-    f"on the right a bright line one above the diagonal: {ahead:.0%} of the attention goes to the very "
-    "letter that is to be guessed. On the left that half is empty.",
+    f"on the right a dark line one above the diagonal: {ahead:.0%} of the attention goes to the very "
+    "letter that is to be guessed (the last row has none). On the left that half is empty.",
 )
 
 # %%

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 13 The step: from a gradient to better weights
 #
-# The gradient says which way is down. It does not say **how far** to go. A step too long throws the model
-# out of the valley, a step too short never arrives, and what is right for one weight is wrong for another.
+# The gradient $g$ says which way is down, not **how far** to go. The simplest step is
+# $w \leftarrow w - \text{lr} \cdot g$, with the *learning rate* lr; its name is SGD, and such a rule is an
+# *optimiser*. Too long a step flies out of the valley, too short a one never arrives.
 #
 # After this lesson you can
 # 1. shorten a gradient that is too long, without turning it (`my_clip`),
@@ -45,15 +46,16 @@ def walk(make, steps=60):
 slow, fast = (walk(lambda p, lr=lr: SGD(p, lr=lr)) for lr in (0.3, 1.9))
 plots.valley(
     height,
-    {"step 0.3": slow, "step 1.9": fast},
-    f"the star is the lowest point. After 60 steps, 0.3 is still {abs(slow[-1, 0]):.1f} away; 1.9 is "
-    f"nearer, {abs(fast[-1, 0]):.1f}, but jumps from wall to wall. Above 2 it would fly out.",
+    {"SGD, lr 0.3": slow, "SGD, lr 1.9": fast},
+    f"the star is the lowest point. After 60 steps, 0.3 (it slides along the middle) is still "
+    f"{abs(slow[-1, 0]):.1f} away; 1.9 is nearer, {abs(fast[-1, 0]):.1f}, but jumps from wall to wall. "
+    "Above 2 it would fly out.",
 )
 
 # %% [markdown]
 # ## Clipping: shorter, not other
-# Now and then a batch gives a gradient a hundred times longer than usual, and one such step can undo an
-# hour. So a gradient longer than `max_norm` is shortened to it.
+# Now and then a batch (the few texts that a gradient is computed from) gives one a hundred times longer than
+# usual, and one such step can undo an hour. So a gradient longer than `max_norm` is shortened to it.
 #
 # *Shortened*, not cut: all parameters together are **one** arrow, and its direction must stay. With the
 # arrow $(3, 4)$, its length (its *norm*) is $\sqrt{3^2 + 4^2} = 5$; shortened to 1 it is $(0.6, 0.8)$.
@@ -69,9 +71,11 @@ predict("13.P1", guess_1, lambda: math.sqrt(3**2 + 4**2 + 12**2))
 # %% [markdown]
 # ## Exercise 13.1: clip
 # `grads` is a list of arrays, one for each layer. Change the arrays themselves (*in place*: `g *= factor`
-# changes an array, `g = g * factor` only gives a new one the same name). Never make a gradient longer.
+# changes an array, `g = g * factor` only gives a new one the same name). Never make a gradient longer, and
+# leave one that is 0 everywhere as it is.
 #
-# Return the norm from before: people plot it, for it shows when training goes wild.
+# Return the norm from before: people plot it, for it shows when training goes wild. Stuck?
+# `hint("13.1")` in a new cell; `reveal("13.1")` shows an answer.
 
 
 # %%
@@ -93,13 +97,15 @@ check("13.1", my_clip)
 
 # %% [markdown]
 # ## Adam: a step of its own for every weight
-# Adam keeps two numbers for each weight: $m$, a running mean of its gradients, and $v$, a running mean of
-# their **squares**. So $\sqrt v$ is how large its gradients usually are. The step is
+# Adam keeps two numbers for each weight: $m$, a running mean of its gradients, and $v$, one of their
+# **squares**. A running mean goes a small share of the way to each new value; with $\beta_1 = 0.9$ and
+# $\beta_2 = 0.999$ the shares are 0.1 and 0.001:
 #
-# $$w \leftarrow w - \text{lr} \cdot \frac{m}{\sqrt v}$$
+# $$m \leftarrow m + (1 - \beta_1)(g - m), \qquad v \leftarrow v + (1 - \beta_2)(g^2 - v)$$
 #
-# If the gradient points the same way each time, $m$ and $\sqrt v$ are equal, and the step is lr. If it
-# jumps from side to side, $m$ is nearly 0, and so is the step.
+# So $\sqrt v$ is how large the gradients usually are, and the step is $\text{lr} \cdot m / \sqrt v$. Does the
+# gradient always point the same way, then $m = \sqrt v$, and the step is lr. Does it jump from side to side,
+# then $m$ is nearly 0, and so is the step.
 
 
 # %%
@@ -117,24 +123,22 @@ guess_2 = 1  ### SOLUTION
 predict("13.P2", guess_2, lambda: first_step(1000.0) / first_step(1.0))
 
 # %% [markdown]
+# The same: in $m / \sqrt v$ the size of the gradient cancels, and its direction is left.
+#
 # ## Two repairs
 # **Bias correction.** $m$ and $v$ start at 0. After one step, only $1 - \beta_1$ of the gradient is in $m$,
 # and $1 - \beta_2$ of its square in $v$. So both are divided by the share that has come in after $t$
 # steps: $1 - \beta_1^t$ and $1 - \beta_2^t$.
 #
-# **Decay apart (the W).** Large weights make a model brittle, so each shrinks a little at every step:
-# $w \leftarrow w\,(1 - \text{lr} \cdot \text{decay})$. This is done to the weights directly. If it went
-# through the gradient, it would be divided by $\sqrt v$ too, and weights with large gradients would hardly
-# shrink.
+# **Decay apart (the W).** With large weights a small change of the text changes the result a lot. So each
+# shrinks a little at every step: $w \leftarrow w\,(1 - \text{lr} \cdot \text{decay})$, directly. Through the
+# gradient it would be divided by $\sqrt v$ too, and weights with large gradients would hardly shrink.
 
 # %% [markdown]
 # ## Exercise 13.2: AdamW
-# Five lines, all in place on `w`, `m` and `v`. `t` is the number of this step, counted from 1. Decay
-# first. A running mean moves a small share of the way to the new value:
-#
-# $$m \leftarrow m + (1 - \beta_1)(g - m), \qquad v \leftarrow v + (1 - \beta_2)(g^2 - v)$$
-#
-# Add `eps` to the root, so that nothing is divided by 0.
+# First the decay of `w`; then `m` and `v`; then the step, with $m$ and $v$ corrected for this step only. All
+# in place on `w`, `m` and `v`; leave `g` as it is. `t` is the number of this step, counted from 1. Add `eps`
+# to the root, so that nothing is divided by 0.
 
 
 # %%
@@ -158,14 +162,15 @@ check("13.2", my_adamw_step)
 
 # %% [markdown]
 # ## Warm-up
-# At the start $m$ and $v$ know a few batches only, and the weights are random: the first steps should be
-# short. So the learning rate **rises in a straight line** from nearly 0 to its peak, at step `warmup`. Then
-# it falls like half a wave of a cosine, slowly, fast, slowly, to `floor` at step `total`, and stays there:
+# At the start $m$ and $v$ are corrected, but they know a few batches only, and all weights are random: the
+# first steps should be short. So the learning rate **rises in a straight line**: `peak / warmup` at step 1,
+# twice that at step 2, `peak` at step `warmup`. Then it falls like half a wave of a cosine to `floor` at step
+# `total`, and stays there:
 #
 # $$\text{floor} + (\text{peak} - \text{floor})\,\frac{1 + \cos \pi a}{2}, \qquad a = \frac{\text{step} - \text{warmup}}{\text{total} - \text{warmup}}$$
 #
 # ## Exercise 13.3: the learning rate
-# Steps are counted from 1, and the rate of step `warmup` is the peak. There may be no warm-up at all.
+# Steps are counted from 1. There may be no warm-up at all.
 
 
 # %%
@@ -188,9 +193,9 @@ check("13.3", my_learning_rate)
 
 # %% [markdown]
 # ## All three, in a real training
-# A small GPT learns to write the alphabet, starting anywhere. First with the library's optimiser, then with
-# your three functions. Same weights at the start, same batches: the two losses must agree to many digits.
-# If yours are not right yet, the library's answers stand in.
+# A small GPT learns to write the alphabet, starting anywhere. Once with your three functions, once with the
+# library's. Same weights at the start, same batches: the two losses must agree to many digits. If yours are
+# not right yet, the library's answers stand in. (Only matrices decay: the others are few and stay small.)
 
 # %%
 clip, adamw_step, rate = use("13.1"), use("13.2"), use("13.3")
@@ -257,9 +262,8 @@ plots.curves(
 
 # %% [markdown]
 # ## Four optimisers in one valley
-# Back to the long valley, 100 times steeper across than along. Plain SGD; SGD with momentum, which remembers
-# old gradients like a heavy ball; Adam; and Adam without bias correction, which you will recognise by its
-# first steps.
+# Back to the long valley, 100 times steeper across than along. Plain SGD; SGD with *momentum*, which steps
+# along a running sum of old gradients, like a heavy ball; Adam; and Adam without bias correction.
 #
 # **Guess:** without bias correction, with $\beta_1 = 0.9$ and $\beta_2 = 0.999$, the first step is how many
 # times too long? ($m$ is 0.1 g, and $\sqrt v$ is $\sqrt{0.001}\, |g|$.)
@@ -287,9 +291,9 @@ predict("13.P3", guess_3, lambda: first["Adam, uncorrected"] / first["Adam"])
 plots.valley(
     height,
     paths,
-    "a mark every 10 steps. SGD jumps across and creeps along; momentum swings past the star; Adam goes "
-    "diagonally, as fast along as across; uncorrected, it starts with leaps "
-    f"{first['Adam, uncorrected'] / first['Adam']:.1f} times as long.",
+    "a mark at each of the first 5 steps, then at every 10th. SGD jumps across and creeps along; momentum "
+    "swings past the star; Adam goes diagonally, as fast along as across; uncorrected, its marks lie "
+    f"{first['Adam, uncorrected'] / first['Adam']:.1f} times as far apart at first, and it shoots past.",
 )
 
 # %%

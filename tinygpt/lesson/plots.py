@@ -127,7 +127,7 @@ def texts(
     axes.set_xlim(0, 1.15 * longest)
     axes.set_ylim(len(models) - 0.3, -0.55)
     axes.set_yticks([])
-    axes.set_xlabel("loss: nats per letter")
+    axes.set_xlabel("loss (nats per letter): lower is better")
     axes.spines[["top", "right", "left"]].set_visible(False)
     show_picture(figure, what_to_see)
 
@@ -142,7 +142,7 @@ def valley(
     y: tuple[float, float] = (-5.0, 5.0),
 ) -> None:
     """Contours of height(x, y), and one path over them for each name -> points (n, 2), all from one
-    start, with a dot every so many steps."""
+    start, with a mark at each of the first steps and then at every so many."""
     figure = pictures.new_figure(8, 4.4)
     axes = figure.subplots()
     xs, ys = np.meshgrid(np.linspace(*x, 200), np.linspace(*y, 200))
@@ -153,7 +153,8 @@ def valley(
         points = np.asarray(points)
         style = {"color": COLORS[i], "linestyle": STYLES[i], "lw": 1.4}
         axes.plot(*points.T, **style, label=name)
-        axes.plot(*points[::every].T, "os^D"[i % 4], color=COLORS[i], ms=4)
+        marked = np.r_[: min(6, len(points)), every : len(points) : every]
+        axes.plot(*points[marked].T, "os^D"[i % 4], color=COLORS[i], ms=4)
     axes.plot(0, 0, "k*", ms=12)
     axes.set_xlim(*x)
     axes.set_ylim(*y)

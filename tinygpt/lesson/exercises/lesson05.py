@@ -151,7 +151,11 @@ def _forward(logits, targets):
 
 
 def cross_entropy_answer(logits, targets):
-    loss, p, rows = _forward(logits, targets)
+    z = logits - logits.max(axis=-1, keepdims=True)
+    p = np.exp(z)
+    p /= p.sum(axis=-1, keepdims=True)
+    rows = np.arange(len(targets))
+    loss = -np.log(p[rows, targets]).mean()
 
     def backward(dy):
         dz = p.copy()
@@ -159,6 +163,11 @@ def cross_entropy_answer(logits, targets):
         return dz * (dy / len(targets)), None
 
     return loss, backward
+
+
+def no_way_back(logits, targets):
+    loss, _, _ = _forward(logits, targets)
+    return loss, lambda dy: (None, None)
 
 
 def mean_forgotten(logits, targets):
@@ -293,6 +302,8 @@ CROSS_ENTROPY = Exercise(
     "backward(dy) -> dlogits, None",
     answer=cross_entropy_answer,
     observe=both_ways,
+    blank=no_way_back,
+    blank_says="the gradient is None: not written yet",
     cases=(
         Case((_logits, np.array([0, 6, 6, 3, 0, 1, 2, 6, 5, 4, 3, 3, 0])), "classes come twice"),
         Case((_sure, np.array([1, 0, 3, 6, 6])), "one score is far above the others"),
