@@ -3,7 +3,7 @@
 #
 # The gradient $g$ says which way is down, not **how far** to go. The simplest step is
 # $w \leftarrow w - \text{lr} \cdot g$, with the *learning rate* lr; its name is SGD, and such a rule is an
-# *optimiser*. Too long a step flies out of the valley, too short a one never arrives.
+# *optimiser*. Too long a step flies out of the valley, too short never arrives.
 #
 # After this lesson you can
 # 1. shorten a gradient that is too long, without turning it (`my_clip`),
