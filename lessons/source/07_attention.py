@@ -109,7 +109,7 @@ predict("07.P2", guess_2, do_they_change)
 
 # %% [markdown]
 # The *parameters* stay: three matrices that make $q$, $k$ and $v$. The **weights** are computed anew for every
-# text: who looks at whom depends on what stands there.
+# text.
 #
 # ## Exercise 07.2: no looking ahead
 # While training, the whole text is there, and position 3 must guess letter 4. It must not see it. Write the

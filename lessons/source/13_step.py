@@ -105,7 +105,7 @@ check("13.1", my_clip)
 #
 # So $\sqrt v$ is how large the gradients usually are, and the step is $\text{lr} \cdot m / \sqrt v$. Does the
 # gradient always point the same way, then $m = \sqrt v$, and the step is lr. Does it jump from side to side,
-# then $m$ is nearly 0, and so is the step.
+# then $m$ and the step are nearly 0.
 
 
 # %%

@@ -73,7 +73,8 @@ def _draw_curves(axes: Any, series: Mapping[str, Any], limits: Mapping[str, floa
 
 def attention(maps: Mapping[str, np.ndarray], tokens: Sequence[str], what_to_see: str) -> None:
     """Who looks at whom, side by side: title -> weights (T, T), a row a query, a column a key."""
-    figure = pictures.new_figure(3.6 * len(maps), 3.8)
+    side = max(3.6, 0.17 * len(tokens))  # inches, so that the letters do not touch
+    figure = pictures.new_figure(side * len(maps), side + 0.2)
     for axes, (title, weights) in zip(
         np.atleast_1d(figure.subplots(1, len(maps))), maps.items(), strict=True
     ):
@@ -158,6 +159,8 @@ def valley(
     axes.plot(0, 0, "k*", ms=12)
     axes.set_xlim(*x)
     axes.set_ylim(*y)
+    axes.set_xlabel("one weight")
+    axes.set_ylabel("another weight")
     axes.legend(frameon=False, fontsize=9, loc="upper right")
     axes.spines[["top", "right"]].set_visible(False)
     show_picture(figure, what_to_see)
