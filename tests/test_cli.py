@@ -186,7 +186,33 @@ def test_bench_train_alone(here, capfd):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch"), reason="PyTorch is there")
+def test_bench_loss(here, capfd, monkeypatch):
+    """Each way in this process, on a small text; PyTorch's is run where PyTorch is (live tests)."""
+    from tinygpt.bench import reach
+
+    (here / "text.txt").write_text("the cat sat on the mat. " * 400, encoding="utf-8")
+    small = {"max_steps": 200, "n_layer": 1, "n_embd": 16, "block_size": 16, "warmup_steps": 5}
+    monkeypatch.setattr(reach, "CORPUS", "text.txt")
+    monkeypatch.setattr(reach, "WAYS", {"slow": small, "fast": small | {"learning_rate": 1e-2}})
+    monkeypatch.setattr(reach, "_run_alone", reach.train)
+    assert run(["bench", "loss", "--seeds", "2", "--json", "l.json"]) == 0
+    out = capfd.readouterr().out
+    assert re.search(r"^fast +100 100 ", out, re.MULTILINE), out
+    fast = json.loads((here / "l.json").read_text("utf-8"))["fast"][0]
+    assert fast["reached"] and fast["loss"] <= reach.TARGET
+    assert fast["seconds"] == pytest.approx(100 * fast["step_seconds"])
+
+
+def test_bench_loss_starts_a_process(here):
+    from tinygpt.bench import reach
+
+    with pytest.raises(RuntimeError, match=r"(?s)ended with code 1.*KeyError: 'no such way'"):
+        reach._run_alone("no such way", 1)
+
+
 def test_bench_against_what_is_not_installed(capfd):
+    assert run(["bench", "loss", "--vs", "torch"]) == 2
+    assert "torch is not installed here: pip install torch" in capfd.readouterr().err
     assert run(["bench", "train", "--vs", "torch"]) == 2
     assert "torch is not installed here: pip install torch" in capfd.readouterr().err
 
@@ -559,13 +585,15 @@ def test_corpora(here, capfd, monkeypatch):
         (["bench", "generate", "--config", "A"], "config A is for train"),
         (["bench", "train", "--vs", "transformers"], "is not there for train"),
         (["bench", "engine", "--vs", "transformers"], "is not there for engine"),
+        (["bench", "loss", "--vs", "transformers"], "is not there for loss"),
+        (["bench", "loss", "--seeds", "0"], "seeds >= 1, got 0"),
         (["generate", "model", ""], "prompt is empty"),
         (["generate", "model", "hello", "world"], "quote the prompt"),
         (["gradcheck", "nonsense"], "no op nonsense: expected some of add, sub"),
         (["bench", "engine", "--rounds", "0"], "rounds >= 1, got 0"),
         (
             ["dance"],
-            "no command 'dance': expected train, generate, eval, look, corpora, gradcheck, bench",
+            "no command 'dance': expected train, generate, eval, look, corpora, gradcheck, lessons",
         ),
     ],
 )
@@ -640,7 +668,19 @@ def test_debug_shows_where_an_error_came_from(here):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "generate", "eval", "look", "corpora", "gradcheck", "bench", "info"]
+    "command",
+    [
+        "train",
+        "generate",
+        "eval",
+        "look",
+        "corpora",
+        "gradcheck",
+        "lessons",
+        "check",
+        "bench",
+        "info",
+    ],
 )
 def test_help_explains_every_option(capfd, command):
     assert run([command, "--help"]) == 0

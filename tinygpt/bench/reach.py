@@ -3,7 +3,8 @@
 What a user waits for, and a product: steps until there x seconds per step. The first two ways train
 with the same settings, from the same weights, on the same windows, so they differ in the seconds of
 a step alone; every later one changes one setting more. The loss is that of the whole held-out text;
-measuring it is not counted. Each run is a process of its own, and the ways take turns.
+measuring it is not counted. Each run is a process of its own, and the ways take turns. The seconds
+are steps x the median step, so that what else a machine did meanwhile counts little.
 """
 
 import importlib
@@ -54,18 +55,22 @@ def train(way: str, seed: int) -> dict[str, Any]:
     model = GPT(config, seed=seed)
     step, loss = _pytorch(model, arguments) if way == PYTORCH else _ours(model, arguments)
 
-    seconds, last, first = 0.0, np.inf, None
+    seconds, last, first = [], np.inf, None
     for n in range(1, arguments.max_steps + 1):
         x, y = next(batches)
         start = time.perf_counter()
         value = step(n, x, y)
-        seconds += time.perf_counter() - start
+        seconds.append(time.perf_counter() - start)
         first = value if first is None else first
         if n % EVERY == 0 and n >= arguments.max_steps // 2:
             last = loss(held_out_batches)
             if last <= TARGET:
                 break
-    return {"steps": n, "seconds": seconds, "loss": last, "reached": last <= TARGET, "first": first}
+    step_seconds = statistics.median(seconds)
+    return {
+        "steps": n, "reached": last <= TARGET, "loss": last, "first": first,
+        "step_seconds": step_seconds, "seconds": n * step_seconds,
+    }  # fmt: skip
 
 
 def _take(kind: Any, settings: dict[str, Any]) -> Any:
@@ -110,14 +115,21 @@ def run(seeds: int, pytorch: bool) -> dict[str, list[dict[str, Any]]]:
     ways = [way for way in WAYS if pytorch or way != PYTORCH]
     results: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for seed, way in tqdm([(s, w) for s in range(1, seeds + 1) for w in ways], "time to a loss"):
-        command = [sys.executable, "-m", "tinygpt.bench.reach", way, str(seed)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True)
-        results[way].append(json.loads(done.stdout))
+        results[way].append(_run_alone(way, seed))
     if pytorch:
         first, second = (results[way][0]["first"] for way in ways[:2])
         if abs(first - second) > 1e-4:
             raise RuntimeError(f"not the same work: PyTorch's first loss is {first}, ours {second}")
     return results
+
+
+def _run_alone(way: str, seed: int) -> dict[str, Any]:
+    """`train` in a process of its own. RuntimeError, with its last words, where it fails."""
+    command = [sys.executable, "-m", "tinygpt.bench.reach", way, str(seed)]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    if done.returncode:
+        raise RuntimeError(f"{way!r} ended with code {done.returncode}: {done.stderr[-500:]}")
+    return json.loads(done.stdout)
 
 
 def report(results: dict[str, list[dict[str, Any]]]) -> str:
@@ -130,7 +142,7 @@ def report(results: dict[str, list[dict[str, Any]]]) -> str:
     for way, runs in results.items():
         steps = " ".join(str(r["steps"]) if r["reached"] else "never" for r in runs)
         seconds = [r["seconds"] for r in runs]
-        ms = statistics.median(1e3 * r["seconds"] / r["steps"] for r in runs)
+        ms = statistics.median(1e3 * r["step_seconds"] for r in runs)
         median = statistics.median(seconds)
         first = first or median
         lines.append(

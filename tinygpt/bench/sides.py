@@ -25,9 +25,7 @@ def run(what: str, config: str, others: list[str], rounds: int) -> list[Times]:
     ValueError where a package is not installed; RuntimeError where two sides do not compute the
     same.
     """
-    for other in others:
-        if importlib.util.find_spec(OTHERS[other]) is None:
-            raise ValueError(f"{OTHERS[other]} is not installed here: pip install {OTHERS[other]}")
+    check_installed(others)
     limit = "sgemm" if what == "training" else "bandwidth"
     with tempfile.TemporaryDirectory() as folder:
         GPT(SETUPS[config].model).save_pretrained(folder)
@@ -39,6 +37,13 @@ def run(what: str, config: str, others: list[str], rounds: int) -> list[Times]:
     for other in times[1:-1]:
         check_equal(times[0], other)
     return times
+
+
+def check_installed(others: Sequence[str]) -> None:
+    """ValueError, with what to do, where a package is not there."""
+    for other in others:
+        if importlib.util.find_spec(OTHERS[other]) is None:
+            raise ValueError(f"{OTHERS[other]} is not installed here: pip install {OTHERS[other]}")
 
 
 def check_equal(ours: Times, other: Times) -> None:

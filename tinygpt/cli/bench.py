@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from tyro.conf import Positional
 
-from tinygpt.bench import cache, engine, growth, ops, samplers, sides
+from tinygpt.bench import cache, engine, growth, ops, reach, samplers, sides
 from tinygpt.cli.evaluate import held_out_ids
 from tinygpt.cli.settings import parse
 from tinygpt.files import write_text
@@ -25,6 +25,8 @@ class BenchCommand:
 
     tinygpt bench train --grid: speed against width, depth, block and batch, and a picture
 
+    tinygpt bench loss --vs torch: time to a loss, beside nanoGPT's settings on PyTorch
+
     tinygpt bench generate --vs torch: writing with GPT-2's size
 
     tinygpt bench ops: what the fast form of an op gains over its formula
@@ -37,21 +39,22 @@ class BenchCommand:
     """
 
     what: Positional[
-        Literal["train", "generate", "ops", "engine", "cache", "samplers"]
+        Literal["train", "loss", "generate", "ops", "engine", "cache", "samplers"]
     ]  # what to measure
     run: Positional[Path | None] = None  # samplers: the folder of a run (default: the newest)
     config: Literal["M", "A", "B", "C", "D"] | None = None  # train: M to C; generate: D
     vs: tuple[Literal["torch", "torch.compile", "transformers"], ...] = ()  # also time these
     rounds: int = 9  # how often each side is timed
+    seeds: int = 3  # loss: how many runs of each way
     grid: bool = False  # train: vary width, depth, block and batch
     length: int = 256  # samplers: tokens of each text
     output: Path | None = None  # cache, grid: the picture; default: cache.png, growth.png
-    json: Path | None = None  # train, generate: all times as JSON
+    json: Path | None = None  # train, loss, generate: all times as JSON
 
 
 def bench(argv: list[str]) -> None:
     command = parse(BenchCommand, argv, "bench")
-    for name in ("rounds", "length"):
+    for name in ("rounds", "seeds", "length"):
         if getattr(command, name) < 1:
             raise ValueError(f"expected {name} >= 1, got {getattr(command, name)}")
     for path in (command.output, command.json):
@@ -59,6 +62,7 @@ def bench(argv: list[str]) -> None:
             raise ValueError(f"{path.parent} is no folder: {path.name} cannot be put there")
     {
         "train": _grid if command.grid else _sides,
+        "loss": _loss,
         "generate": _sides,
         "ops": lambda c: print(f"{sides.machine()}\n{ops.report(ops.run(c.rounds))}"),
         "engine": _engine,
@@ -82,6 +86,16 @@ def _sides(command: Any) -> None:
     if command.json is not None:
         content = {"machine": sides.machine(), "config": config, "sides": sides.as_json(times)}
         write_text(command.json, json.dumps(content, indent=1) + "\n")
+
+
+def _loss(command: Any) -> None:
+    if set(command.vs) - {"torch"}:
+        raise ValueError(f"--vs {' '.join(command.vs)} is not there for loss")
+    sides.check_installed(command.vs)
+    results = reach.run(command.seeds, "torch" in command.vs)
+    print(f"{sides.machine()}\n{reach.report(results)}")
+    if command.json is not None:
+        write_text(command.json, json.dumps(results, indent=1) + "\n")
 
 
 def _grid(command: Any) -> None:
