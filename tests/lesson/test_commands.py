@@ -3,7 +3,9 @@
 import csv
 import importlib
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -185,6 +187,16 @@ def test_check_errors(arguments, message, tmp_path, monkeypatch, capfd):
         Path(name).write_text("{", encoding="utf-8")
     assert main(["check", *arguments]) == 2
     assert message in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "gbk"])
+def test_output_that_goes_to_a_file_on_windows(student, encoding, tmp_path):
+    path = student("ben.py", WRONG.replace("def", "# \u2713 \u4f60\u597d\ndef"))
+    command = [sys.executable, "-m", "tinygpt", "check", path, "--why"]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert done.returncode == 1, done.stderr
+    assert b"2/5" in done.stdout
 
 
 def test_nothing_found(student, capfd):

@@ -146,6 +146,7 @@ def executed(tmp_path_factory):
         patch.setenv(name, "http://127.0.0.1:9")  # where nobody listens
     patch.setenv("no_proxy", "localhost,127.0.0.1")
     patch.setenv("OPENBLAS_NUM_THREADS", "1")
+    patch.delenv("PYTHONWARNDEFAULTENCODING", raising=False)  # of others: no student sets it
     folder = tmp_path_factory.mktemp("lessons")
     jobs = [(number, answered) for number in NUMBERS for answered in (False, True)]
     try:
