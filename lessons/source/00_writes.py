@@ -30,7 +30,7 @@ print(model.describe())
 #
 # > **A GPT gets a text and says how likely each letter is to come next.** Nothing more.
 #
-# *Letter* here means any sign, also a space, a point, a line end. A computer needs numbers, so each letter
+# *Letter* here means any sign, also a space, a full stop, a line end. A computer needs numbers, so each letter
 # has one, its **id**; the *tokenizer* translates. The model gives a **score** to every letter, at every
 # place of the text.
 
@@ -38,9 +38,9 @@ print(model.describe())
 ids = tokenizer.encode("\nMia")
 print("ids:", ids, " back:", repr(tokenizer.decode(ids)))
 
-# What shape has the array of scores for this text? Guess three numbers, written (?, ?, ?): how many texts
-# ([ids] is a list of one), how many places in it (a line end and M, i, a), and how many letters the model
-# knows (the second number in the row `head` above).
+# What is the shape of the array of scores for this text? Guess three numbers, written (?, ?, ?): how many
+# texts ([ids] is a list of one), how many places in it (a line end and M, i, a), and how many letters the
+# model knows (the second number in the row `head` above).
 guess_1 = (1, 4, 46)  ### SOLUTION
 predict("00.P1", guess_1, lambda: model([ids]).shape)
 
@@ -63,9 +63,9 @@ predict("00.P1", guess_1, lambda: model([ids]).shape)
 
 # %%
 def my_last_scores(scores):
-    """scores (B, T, V) -> (V,): what comes after the last letter of the first text"""
+    """scores (B, T, V) -> (V,): those that matter for writing on, of the first text"""
     ### BEGIN SOLUTION
-    # first text, last place, all letters
+    # which text, which place, which letters
     return scores[0, -1]
     ### END SOLUTION
 
@@ -93,8 +93,8 @@ for text in ("\nOne day, Mi", "\nOne day, Mia went to the park with a "):
 # says how likely each first letter is.
 #
 # ## Exercise 00.2: a draw
-# How do we choose? Not always the likeliest: then every text would be the same. We **draw**, like from a
-# bag with many tickets for likely letters and few for others.
+# How do we choose? Not always the likeliest: then the same beginning would always get the same text. We
+# **draw**, as from a bag with many tickets for likely letters and few for others.
 #
 # The computer gives a random number `u` between 0 and 1. Lay the letters side by side on a line from 0 to
 # 1, each as long as its chance. The letter that `u` falls into is drawn: with chances 0.5, 0.2, 0.3 and
@@ -171,9 +171,9 @@ predict("00.P2", guess_2, lambda: "yes" if another == story else "no")
 
 # %% [markdown]
 # ## Does it look the answers up?
-# Many people think that a GPT searches its training text and copies. Let us see. The stories that it was
-# trained on can be made again: 20 000 of them. We take the first story that it wrote, up to the line end,
-# and look for it there.
+# Many people think that a GPT searches its training text and copies. Let us see. It was
+# trained on nine tenths of 20 000 stories, which can be made again. We take the first story that it wrote,
+# up to the line end, and look for it in all of them.
 #
 # **Guess:** does the whole story stand there, word for word?
 
@@ -249,5 +249,5 @@ plots.texts(
 #
 # </details>
 #
-# **Next:** change the prompt in `tell`, or `n`. Lesson 02 shows how such numbers are found, 05 what the
-# loss is, 07 how the model looks back. What you did so far: `progress()`.
+# **Next:** change the prompt in `tell`, or `n`. Lesson 02 shows which way better numbers lie, 05 what
+# the loss is, 07 how the model looks back, 13 how far to step. What you did so far: `progress()`.

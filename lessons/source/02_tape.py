@@ -46,7 +46,7 @@ predict("02.P1", guess_1, lambda: (f(3.001, 4) - f(3, 4)) / 0.001)
 # Break a computation into small steps, each with a known slope. Call the result of one step $y$, and let
 # `dy` be how fast *the end result* rises with that $y$. Then
 #
-# $$\text{slope of the end with respect to } a \;=\; dy \cdot \text{slope of this step with respect to } a$$
+# $$\text{what this step adds to the slope for } a \;=\; dy \cdot \text{slope of this step with respect to } a$$
 #
 # This is the **chain rule**: rates multiply along a way. If the end rises 0.7 times as fast as the
 # product, and the product 4 times as fast as `a`, then the end rises 2.8 times as fast as `a`.
@@ -123,7 +123,7 @@ check("02.2", my_send)
 
 # %% [markdown]
 # ## The classic mistake
-# Many first versions write `parent.grad = ...` instead of `parent.grad += ...`. Let us do it on purpose.
+# Many first versions overwrite what another node has handed on. Let us do it on purpose.
 # $f$ hands on first, then the product $m$.
 #
 # **Guess:** which gradient does $a$ end up with at $(3, 4)$, instead of 5?

@@ -48,16 +48,16 @@ plots.curves(
 )
 
 # %%
-# Guess first: a model that has learned nothing gives each of 27 letters (a to z and the blank) the
+# Guess first: a model that has learned nothing gives each of 27 letters (a to z and the space) the
 # same chance. What is its loss? Put a number in the place of None and run the cell, or type it into the
 # field below. A rough one is fine, and a wrong one helps as well: it shows you where to look.
 guess_1 = 3.3  ### SOLUTION
 predict("05.P1", guess_1, lambda: -np.log(1 / 27))
 
 # %% [markdown]
-# Every letter has the chance 1/27, so every surprise is $-\ln(1/27) = \ln 27$. **The first loss you see
-# in any training should be near $\ln V$**, with $V$ the number of different tokens. If it is not, look
-# for the bug before you train.
+# Every letter has the chance 1/27, so every surprise is $-\ln(1/27) = \ln 27$. **When training
+# starts from random weights, the first loss should be near $\ln V$**, with $V$ the number of different
+# letters (*tokens*, in general). If it is not, look for the bug first.
 #
 # ## From scores to chances
 # A model computes a *score* $z_i$ for each letter: any number, also negative. Softmax makes chances of
@@ -119,11 +119,12 @@ check("05.1", my_softmax)
 
 
 # %%
+to_chances = use("05.1")
+
+
 def my_cross_entropy(logits, targets):
     """logits (N, V), targets (N,) integers -> mean surprise, backward"""
-    z = logits - logits.max(axis=-1, keepdims=True)
-    p = np.exp(z)
-    p /= p.sum(axis=-1, keepdims=True)
+    p = to_chances(logits)
     rows = np.arange(len(targets))
     loss = -np.log(p[rows, targets]).mean()
 
@@ -145,7 +146,7 @@ check("05.2", my_cross_entropy)
 
 # %% [markdown]
 # ## Train on your gradient
-# A text of eight letters, where each letter depends on the one before: a *Markov chain*. `chances[a]`
+# A text made of eight different letters, where each letter depends on the one before: a *Markov chain*. `chances[a]`
 # says what may follow letter `a`. We made it, so we know everything about it.
 #
 # The smallest language model is a table of scores: row `a` holds the scores for what follows `a`. It
@@ -188,7 +189,7 @@ print(f"first loss {losses[0]:.3f}, ln {V} = {np.log(V):.3f}, last loss {losses[
 # ## Exercise 05.3: the floor
 # What is the lowest loss on this text for a model that sees one letter back? Count the pairs:
 # `counts[a, b]` says how often b followed a. The best that a table can say after `a` are the shares in row
-# `a` (any other chances are more surprised on average). Write the mean surprise of that table over the
+# `a` (any other chances cost more on average). Write the mean surprise of that table over the
 # whole text, in nats per letter: the *conditional entropy*.
 #
 # Some pairs never come; they add nothing. Some letters never come: then the whole row is 0.
@@ -214,7 +215,7 @@ np.add.at(counts, (before, after), 1)
 floor = use("05.3")(counts)
 plots.curves(
     {"loss of the table": losses},
-    f"the loss starts at ln {V} = {np.log(V):.2f} and lies down on the floor, {floor:.3f}: the last "
+    f"the loss starts at ln {V} = {np.log(V):.2f} and settles on the floor, {floor:.3f}: the last "
     f"loss is {losses[-1] - floor:.4f} above it.",
     limits={f"ln {V}: knows nothing": np.log(V), "floor: the best table for this text": floor},
 )
@@ -233,7 +234,6 @@ plots.curves(
 # 0, 0.0001 or 0.01?
 
 # %%
-to_chances = use("05.1")
 random_table = np.random.default_rng(1).standard_normal((V, V))
 
 
@@ -253,14 +253,14 @@ both = np.array([loss_and_accuracy(t) for t in way])
 levels = len(np.unique(both[:, 1]))
 plots.panels(
     {"loss": (way, both[:, 0]), "accuracy": (way, both[:, 1])},
-    f"above a slope, below a staircase of {levels} levels. On a flat part the slope is exactly 0, at a "
-    "jump there is none. The dotted line is the trained table.",
+    f"the upper curve is a slope, the lower one a staircase of {levels} levels. On a flat part the slope "
+    "is exactly 0, at a jump there is none. The dotted line is the trained table.",
     x="from random scores (0) to the trained table (1)",
     marks=[1.0],
 )
 
 # %% [markdown]
-# On a flat part the gradient of accuracy is **zero**: who asks "which way?" gets no answer. Cross-entropy
+# On a flat part the gradient of accuracy is **zero**: whoever asks "which way?" gets no answer. Cross-entropy
 # rewards every bit of chance that moves to the right letter, long before that letter wins.
 #
 # **Two questions without code**

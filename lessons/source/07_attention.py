@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 Attention, looking: who looks at whom
 #
-# *"Mia went to the park with a grey cat. She …"* To write on, a model must look back: at **Mia**, to know
+# *"Mia went to the park with a cat. She …"* To write on, a model must look back: at **Mia**, to know
 # that *she* fits, and at **cat**. Attention is how each letter asks the ones before it, and takes what it
 # needs.
 #
@@ -23,7 +23,9 @@ from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, 
 from tinygpt.lesson.storyteller import load
 from tinygpt.nn.attention import attention, attention_weights
 
-model, tokenizer = load()  # a small GPT, trained on little stories, letter by letter
+# A small GPT, trained on little stories, letter by letter. It has 3 layers, one after the other, each with
+# 4 heads: 4 such looks, side by side.
+model, tokenizer = load()
 prompt = "\nMia went to the park with a cat. She"
 seen = model.trace(tokenizer.encode(prompt))  # every intermediate, by name
 heads = {(n, h): seen[f"h.{n}.attn.weights"][0, h] for n in range(3) for h in range(4)}
@@ -31,7 +33,7 @@ layer, head = max(heads, key=lambda key: heads[key].max(axis=-1).mean())
 plots.attention(
     {f"one of 12 (layer {layer}, head {head})": heads[layer, head]},
     list(prompt),
-    "each row is a letter that looks, and dark is where it looks. This is the most decided of the model's "
+    "each row is a letter that looks, and dark is where it looks. This is the sharpest of the model's "
     f"12 attention heads: its largest weight is {heads[layer, head].max(axis=-1).mean():.0%} on average. "
     "Each row sums to 1, and the upper right is empty: nobody sees the future.",
 )
@@ -45,23 +47,23 @@ plots.attention(
 # - the **value** $v$: what I pass on to those who look at me.
 #
 # A key fits a query if $q \cdot k = q_1 k_1 + \dots + q_D k_D$ is large. By hand, with $q = (1, 0)$: the
-# keys $(1, 0)$, $(0, 1)$, $(1, 1)$ get the scores 1, 0, 1. Scores become weights by softmax (lesson 05), and
-# the result is the mean of the values with these weights:
+# keys $(1, 0)$, $(0, 1)$, $(1, 1)$ have the products 1, 0, 1. Divided by $\sqrt D$ they are the scores;
+# softmax (lesson 05) makes weights of these, and the result is the mean of the values with the weights:
 #
 # $$y = \sum_s w_s\, v_s, \qquad w = \text{softmax}\!\left(\frac{q \cdot k_1}{\sqrt D}, \frac{q \cdot k_2}{\sqrt D}, \dots\right)$$
 
 # %%
-# Why divide by the root of D? A guess first: q and k hold D = 64 random numbers of size about 1 (standard
-# deviation 1). What is the standard deviation of q . k: 1, 8 or 64?
+# Why divide by the root of D? A guess first: q and k hold D = 64 independent random numbers with the mean 0
+# and the standard deviation 1. What is the standard deviation of q . k: 1, 8 or 64?
 guess_1 = 8  ### SOLUTION
 rng = np.random.default_rng(0)
 many_q, many_k = rng.standard_normal((2, 10_000, 64))
 predict("07.P1", guess_1, lambda: (many_q * many_k).sum(axis=-1).std())
 
 # %% [markdown]
-# Each of the 64 products adds its own variance of 1, and the standard deviation is the root of the sum: 8.
+# Each of the 64 products adds a variance (squared standard deviation) of 1; the root of the sum is 8.
 # With scores of size 8 one weight is nearly 1 and all others nearly 0; to move a score a little then changes
-# almost nothing, so there is no slope to learn from. Divided by $\sqrt{64}$ they have size 1.
+# almost nothing, so there is hardly a slope to learn from. Divided by $\sqrt{64}$ they have size 1.
 #
 # ## Exercise 07.1: one query
 # Write the three steps. Loops are fine; so is NumPy: `keys @ q` gives all the products at once. `exp` must
@@ -71,7 +73,7 @@ predict("07.P1", guess_1, lambda: (many_q * many_k).sum(axis=-1).std())
 
 # %%
 def my_look(q, keys, values):
-    """q (D,), keys (S, D), values (S, D) -> the mixture (D,)"""
+    """q (D,), S keys (S, D) and values (S, D) -> the mixture (D,)"""
     ### BEGIN SOLUTION
     # scores, one for each key
     scores = keys @ q / math.sqrt(len(q))
@@ -108,8 +110,8 @@ def do_they_change():
 predict("07.P2", guess_2, do_they_change)
 
 # %% [markdown]
-# The *parameters* stay: three matrices that make $q$, $k$ and $v$. The **weights** are computed anew for every
-# text.
+# The *parameters* stay: matrices that make $q$, $k$, $v$ out of the numbers that the model has for each letter.
+# The **weights** are computed anew for every text.
 #
 # ## Exercise 07.2: no looking ahead
 # While training, the whole text is there, and position 3 must guess letter 4. It must not see it. Write the
@@ -164,13 +166,10 @@ def my_attention(q, k, v):
 
 check("07.3", my_attention)
 
-# %% [markdown]
-# ## Yours in a trained model
-# We put your function into the storyteller, in the place of the library's, and let it predict the same
-# text. The loss must be the same. (The library wants a result and a way back, lesson 02; here nothing is
-# learned: `no_grad`, and the way back is `None`. It runs once in each of the 3 layers.)
-
 # %%
+# Yours in the trained model, in the place of the library's: the loss on the same text must be the same.
+# (The library wants a result and a way back, lesson 02; here nothing is learned: no_grad, and the way back
+# is None. It runs once in each of the 3 layers.)
 ids = np.array(
     tokenizer.encode("\nOne day, Tom went to the river with a little dog. He found a red ball.")
 )
@@ -256,8 +255,8 @@ def smooth(losses):
 plots.curves(
     {name: smooth(losses) for name, (_, losses) in runs.items()},
     f"with the mask the loss ends at {ends['mask']:.2f}, above the floor of {floor:.2f}. Without it, at "
-    f"{ends['no mask']:.2f}; with the mask too late, at {ends['mask too late']:.2f}. Under the floor "
-    "there is nothing to learn: these models read the answer.",
+    f"{ends['no mask']:.2f}; with the mask too late, at {ends['mask too late']:.2f}. In 160 steps nobody "
+    "learns a text by heart: these two models read the answer.",
     limits={"floor": floor},
 )
 
@@ -266,7 +265,8 @@ plots.curves(
 # look at. (A single batch may be lucky and dip under the floor; look at the mean.) **A loss that is too good
 # is a bug report.**
 #
-# The last picture: in two of these models, the head that looks most at the next letter.
+# The last picture: a head of the model with the mask, and the head that looks most at the next letter in
+# the model without it.
 
 
 # %%
@@ -289,12 +289,22 @@ plots.attention(
     "letter that is to be guessed (the last row has none). On the left that half is empty.",
 )
 
+# %% [markdown]
+# **Two questions without code**
+# 1. Why does each number of y lie between the smallest and the largest at that place in the values?
+# 2. The text becomes twice as long: how many scores are there now?
+#
+# <details><summary>Answers</summary>
+#
+# 1. It is a mean of them, with weights from 0 to 1 and the sum 1.
+# 2. Four times as many.
+#
+# </details>
+#
+# **Next:** put 2 in place of 1 layer in `train`. What you did so far: `progress()`.
+
 # %%
 # The library's own: the formula first, then the fast form, which works through the queries in tiles and
-# never computes what lies in the future. Which line of each hides the future?
-#
-# Two questions without code: (1) Why does y always lie between the smallest and the largest v?
-# (2) The text becomes twice as long: how many scores are there now?
-# Answers: (1) It is a mean, with weights from 0 to 1 and the sum 1. (2) Four times as many.
+# leaves out the keys after each tile. Which line of each hides the future?
 show(attention_weights)
 show(attention)

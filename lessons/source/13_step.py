@@ -1,18 +1,19 @@
 # %% [markdown]
 # # 13 The step: from a gradient to better weights
 #
-# The gradient $g$ says which way is down, not **how far** to go. The simplest step is
-# $w \leftarrow w - \text{lr} \cdot g$, with the *learning rate* lr; its name is SGD, and such a rule is an
-# *optimiser*. Too long a step flies out of the valley, too short never arrives.
+# The gradient $g$ points uphill, so we step against it; **how far** it does not say. The simplest step is
+# $w \leftarrow w - \text{lr} \cdot g$ with the *learning rate* lr. Its name is SGD; such a rule is an
+# *optimiser*. Too long a step flies out, too short a one never arrives.
 #
 # After this lesson you can
 # 1. shorten a gradient that is too long, without turning it (`my_clip`),
 # 2. write AdamW, with its corrections and its decay (`my_adamw_step`),
 # 3. write a schedule with warm-up (`my_learning_rate`), and train a GPT with all three.
 #
-# *Time: 45 minutes for you, 10 seconds for the machine. Needs lesson 02 (gradients) and NumPy.*
+# *Time: 45 minutes for you, 10 seconds for the machine. Needs lessons 02, 05 and NumPy.*
 
 # %%
+# You need not read this cell: it makes a valley, and lets an optimiser walk in it.
 import math
 
 import numpy as np
@@ -54,19 +55,19 @@ plots.valley(
 
 # %% [markdown]
 # ## Clipping: shorter, not other
-# Now and then a batch (the few texts that a gradient is computed from) gives one a hundred times longer than
-# usual, and one such step can undo an hour. So a gradient longer than `max_norm` is shortened to it.
+# Now and then a batch (the few texts that a gradient is computed from) gives a gradient a hundred times
+# longer than usual, and one such step can undo an hour. So a gradient longer than `max_norm` is shortened to it.
 #
 # *Shortened*, not cut: all parameters together are **one** arrow, and its direction must stay. With the
 # arrow $(3, 4)$, its length (its *norm*) is $\sqrt{3^2 + 4^2} = 5$; shortened to 1 it is $(0.6, 0.8)$.
 #
-# If you cut each element at 1 instead, you get $(1, 1)$: another way.
+# If you cut each element at 1 instead, you get $(1, 1)$: another direction.
 
 # %%
 # Three layers have gradients with the norms 3, 4 and 12. How long is the whole gradient, all layers taken
 # together as one arrow? (A rectangle with the sides 3 and 4 has the diagonal 5.)
 guess_1 = 13  ### SOLUTION
-predict("13.P1", guess_1, lambda: math.sqrt(3**2 + 4**2 + 12**2))
+predict("13.P1", guess_1, lambda: float(np.linalg.norm([3, 4, 12])))
 
 # %% [markdown]
 # ## Exercise 13.1: clip
@@ -103,9 +104,9 @@ check("13.1", my_clip)
 #
 # $$m \leftarrow m + (1 - \beta_1)(g - m), \qquad v \leftarrow v + (1 - \beta_2)(g^2 - v)$$
 #
-# So $\sqrt v$ is how large the gradients usually are, and the step is $\text{lr} \cdot m / \sqrt v$. Does the
-# gradient always point the same way, then $m = \sqrt v$, and the step is lr. Does it jump from side to side,
-# then $m$ and the step are nearly 0.
+# So $\sqrt v$ is how large the gradients usually are, and the step is $-\text{lr} \cdot m / \sqrt v$. If the
+# gradient stays the same, $|m| = \sqrt v$, and the step has the length lr. If it jumps from side to side, $m$
+# and the step are nearly 0.
 
 
 # %%
@@ -123,7 +124,7 @@ guess_2 = 1  ### SOLUTION
 predict("13.P2", guess_2, lambda: first_step(1000.0) / first_step(1.0))
 
 # %% [markdown]
-# The same: in $m / \sqrt v$ the size of the gradient cancels, and its direction is left.
+# The same: in $m / \sqrt v$ the size of a weight's gradient cancels, and its sign is left.
 #
 # ## Two repairs
 # **Bias correction.** $m$ and $v$ start at 0. After one step, only $1 - \beta_1$ of the gradient is in $m$,
@@ -136,7 +137,7 @@ predict("13.P2", guess_2, lambda: first_step(1000.0) / first_step(1.0))
 
 # %% [markdown]
 # ## Exercise 13.2: AdamW
-# First the decay of `w`; then `m` and `v`; then the step, with $m$ and $v$ corrected for this step only. All
+# First the decay of `w`; then `m` and `v`; then the step, with $m$ and $v$ corrected for this step only (`m_hat`, `v_hat`). All
 # in place on `w`, `m` and `v`; leave `g` as it is. `t` is the number of this step, counted from 1. Add `eps`
 # to the root, so that nothing is divided by 0.
 
@@ -195,7 +196,7 @@ check("13.3", my_learning_rate)
 # ## All three, in a real training
 # A small GPT learns to write the alphabet, starting anywhere. Once with your three functions, once with the
 # library's. Same weights at the start, same batches: the two losses must agree to many digits. If yours are
-# not right yet, the library's answers stand in. (Only matrices decay: the others are few and stay small.)
+# not right yet, the library's answers stand in. (Only matrices decay: the other parameters are few.)
 
 # %%
 clip, adamw_step, rate = use("13.1"), use("13.2"), use("13.3")
@@ -292,15 +293,26 @@ plots.valley(
     height,
     paths,
     "a mark at each of the first 5 steps, then at every 10th. SGD jumps across and creeps along; momentum "
-    "swings past the star; Adam goes diagonally, as fast along as across; uncorrected, its marks lie "
-    f"{first['Adam, uncorrected'] / first['Adam']:.1f} times as far apart at first, and it shoots past.",
+    "swings past the star; Adam goes diagonally, as fast along as across; uncorrected, its first step is "
+    f"{first['Adam, uncorrected'] / first['Adam']:.1f} times as long, and it shoots past.",
 )
 
-# %%
-# The library's own: the formula is in the words at the top, and `remember` and `update` are your five
-# lines, written so that they make one new array only.
+# %% [markdown]
+# **Two questions without code**
+# 1. Why is the norm taken over all layers together?
+# 2. How much memory does Adam need beside the weights?
 #
-# Two questions without code: (1) Why is the norm taken over all layers together? (2) Adam needs how much
-# memory beside the weights? Answers: (1) Else the layers are shortened differently, and the arrow turns.
-# (2) Twice the weights: m and v. And the gradient is as large again.
+# <details><summary>Answers</summary>
+#
+# 1. Else the layers are shortened differently, and the arrow turns.
+# 2. Twice the weights, for m and v. And the gradient is as large again.
+#
+# </details>
+#
+# **Next:** walk in the valley with other learning rates, or turn it by 45 degrees: who suffers? What you did
+# so far: `progress()`.
+
+# %%
+# The library's own: the formula is in the words at the top, and `remember` and `update` are your lines,
+# written so that they make one new array only. (AdamW decays w itself: the branch DECOUPLED.)
 show(Adam)
