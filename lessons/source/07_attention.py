@@ -44,11 +44,11 @@ plots.attention(
 #
 # - the **query** $q$: what I am looking for,
 # - the **key** $k$: what I offer, to be found by,
-# - the **value** $v$: what I pass on to those who look at me.
+# - the **value** $v$: what I pass on.
 #
 # A key fits a query if $q \cdot k = q_1 k_1 + \dots + q_D k_D$ is large. By hand, with $q = (1, 0)$: the
 # keys $(1, 0)$, $(0, 1)$, $(1, 1)$ have the products 1, 0, 1. Divided by $\sqrt D$ they are the scores;
-# softmax (lesson 05) makes weights of these, and the result is the mean of the values with the weights:
+# softmax (lesson 05) makes weights of these, and the result is the weighted mean of the values:
 #
 # $$y = \sum_s w_s\, v_s, \qquad w = \text{softmax}\!\left(\frac{q \cdot k_1}{\sqrt D}, \frac{q \cdot k_2}{\sqrt D}, \dots\right)$$
 
