@@ -110,7 +110,7 @@ def do_they_change():
 predict("07.P2", guess_2, do_they_change)
 
 # %% [markdown]
-# The *parameters* stay: matrices that make $q$, $k$, $v$ out of the numbers that the model has for each letter.
+# The *parameters* stay: matrices that make $q$, $k$, $v$ out of the numbers that stand for each letter.
 # The **weights** are computed anew for every text.
 #
 # ## Exercise 07.2: no looking ahead
