@@ -210,6 +210,15 @@ def test_bench_loss_starts_a_process(here):
         reach._run_alone("no such way", 1)
 
 
+def test_the_peak_of_a_side_is_its_own_and_not_that_of_who_started_it():
+    from tinygpt.bench.rotation import rotate
+
+    large = np.ones(40_000_000)  # 320 MB here
+    code = "from tinygpt.bench.rotation import serve; serve(lambda: None)"
+    (times,) = rotate({"small": [sys.executable, "-c", code]}, rounds=1, gap=0)
+    assert times.said["peak_bytes"] < 200e6 < large.nbytes
+
+
 def test_bench_against_what_is_not_installed(capfd):
     assert run(["bench", "loss", "--vs", "torch"]) == 2
     assert "torch is not installed here: pip install torch" in capfd.readouterr().err
