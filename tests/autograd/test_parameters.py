@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from tinygpt import AdamW, Tensor
+from tinygpt import AdamW, Tensor, op
 from tinygpt.autograd.parameters import Parameter, ParameterVector
 from tinygpt.nn import Linear, Module
 
@@ -89,6 +89,31 @@ def test_zero_grad_writes_nothing_and_a_stale_slice_is_overwritten():
     assert all(p.grad is None for p in model.parameters())
     model(X).sum().backward()
     assert np.array_equal(vector.gradient(), first)  # not twice
+
+
+def test_a_gradient_that_is_a_function_is_written_where_it_belongs():
+    given = []
+
+    @op
+    def scaled(x, w, /):
+        def backward(dy):
+            def dw(out):
+                given.append(out)
+                return np.multiply(3.0 * x, dy, out=out)
+
+            return dy * w * 3.0, dw
+
+        return x * w * 3.0, backward
+
+    model = Two()
+    vector, w, x = model.vector(), model.layers[1].weight, np.ones((3, 3), np.float32)
+    scaled(x, w).sum().backward()
+    scaled(x, w).sum().backward()
+    scaled(x, scaled(x, w)).sum().backward()
+    assert np.shares_memory(given[0], vector.grad)
+    assert given[1:] == [None, None, None]  # there is a gradient already, or an op's result
+    assert np.array_equal(w.grad, np.full((3, 3), 3.0 + 3.0 + 9.0))
+    assert np.shares_memory(w.grad, vector.grad)
 
 
 def test_a_parameter_without_gradient_counts_as_zero():

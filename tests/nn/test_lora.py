@@ -87,8 +87,8 @@ def test_a_frozen_weight_costs_no_gradient(monkeypatch):
 
     monkeypatch.setattr(nn.linear, "function", spied)
     layer(x).sum().backward()
-    shapes = [[None if g is None else g.shape for g in grads[:2]] for grads in seen]
-    assert shapes == [[(3, 2), (2, 7)], [None, (5, 2)]]  # B, then A; W was not recorded at all
+    wanted = [[g is not None for g in grads[:2]] for grads in seen]
+    assert wanted == [[True, True], [False, True]]  # B, then A; W was not recorded at all
 
 
 def test_two_workers_are_one():

@@ -46,7 +46,7 @@ def test_an_error_in_a_thread_arrives():
         return 0.0
 
     with pytest.raises(KeyError, match="second thread"):
-        workers.sum_of(4, work)
+        workers.sum_of(work, 4)
 
 
 def test_never_more_workers_than_rows():

@@ -10,8 +10,8 @@ An op is a function of arrays that returns its result and the way back:
 The contract of an op:
 1. Positional arguments may be Tensors, arrays, numbers or None (the op gets the array of a Tensor);
    shape, axis and other settings are keywords. `backward` returns one gradient per positional
-   argument, in order, of its shape and dtype, or None where there is none. It is ignored for an
-   argument that is no Tensor. Gradients are arrays, not Tensors: first order only.
+   argument, in order, of its shape and dtype, or None where there is none or no Tensor is. It is
+   an array, no Tensor (first order only), or a function of the array to write it into (or None).
 2. `backward` runs once and never writes into `dy` or into an input; what it allocated itself it
    may overwrite. What it names is what the tape keeps: the tape links nodes and holds no data.
 3. Several outputs are returned as a tuple; `dy` is then a list, None for an output that nobody
@@ -25,9 +25,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
-from tinygpt.autograd.operators import Mismatch, Named, Operators, as_array, describe, unwrap
+from tinygpt.autograd.operators import Named, Operators, as_array, checked, describe, unwrap
 from tinygpt.backend import ARRAYS, Array, array_module
 
 
@@ -71,7 +69,7 @@ class Leaf:
         elif self.slot is None:
             self.grad = g.copy()  # in `a + b` both get the same dy, and each needs its own
         else:
-            self.slot[...], self.grad = g, self.slot
+            self.slot[...], self.grad = g, self.slot  # g may be the slot already: no copy then
 
 
 class Node:
@@ -105,10 +103,7 @@ class Node:
                 raise ValueError(f"expected {len(parents)} gradients, got {len(grads)}")
             for i, (parent, g) in enumerate(zip(parents, grads, strict=False)):
                 if parent is not None and g is not None:
-                    g = g if type(g) in ARRAYS else np.asarray(g)  # a full sum is a NumPy scalar
-                    if g.shape != parent.shape or g.dtype != parent.dtype:
-                        raise Mismatch(i, parent, g)
-                    parent.add(g)
+                    parent.add(checked(g, i, parent))
         except Exception as error:
             error.add_note(f"in backward of {self.name}{describe(parents)}, dy {describe(dy)}")
             raise

@@ -38,7 +38,9 @@ def _watched(name: str, function: Any) -> Any:
 
         def watched_backward(dy: Any) -> Any:
             grads = backward(dy)
-            for i, g in enumerate(grads if type(grads) in (tuple, list) else (grads,)):
+            grads = grads if type(grads) in (tuple, list) else (grads,)
+            grads = [g(None) if callable(g) else g for g in grads]
+            for i, g in enumerate(grads):
                 _check(g, f"the gradient of {name}'s argument {i}")
             return grads
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.backend import Array, array_module, to_cpu, to_float
+from tinygpt.backend import ARRAYS, Array, array_module, to_cpu, to_float
 
 shipped: dict[str, Any] = {}  # name -> Op: @op enters the ops of this package, and no others
 
@@ -68,6 +68,17 @@ class Mismatch(ValueError):
         super().__init__(f"argument {argument}: {pair}")
         self.argument, self.expected = argument, parent.shape
         self.got, self.dtype = gradient.shape, gradient.dtype
+
+
+def checked(g: Any, argument: int, parent: Any) -> Array:
+    """The gradient of an argument, as an array for its node. One that came as a function is written
+    where it belongs, into a parameter's slice of the flat gradient, where nothing is there yet."""
+    if callable(g):
+        g = g(getattr(parent, "slot", None) if parent.grad is None else None)
+    g = g if type(g) in ARRAYS else np.asarray(g)  # a full sum is a NumPy scalar
+    if g.shape != parent.shape or g.dtype != parent.dtype:
+        raise Mismatch(argument, parent, g)
+    return g
 
 
 def as_array(data: Any) -> np.ndarray:

@@ -70,18 +70,21 @@ class ParameterVector:
         xp, dtype = array_module(self.parameters[0].data), self.parameters[0].dtype
         size = sum(p.size for p in self.parameters)
         self.n_matrix = sum(p.size for p in self.parameters if p.ndim >= 2)  # these decay
-        self.data = xp.empty(size, dtype) if shared is None else shared
-        self.grad = xp.zeros(size, dtype)
         self.seed, self.steps, self.row = 0, 0, 0
-        self.views = []
-        for p, data, slot in self._slices():
-            gradient = p.grad
-            if shared is None:
-                data[...] = p.data
-            p.rebind(data, slot, self)
-            if shared is None and gradient is not None:
-                p.node.add(gradient)
-            self.views.append(data)
+        before = [(p.data, p.grad) for p in self.parameters]
+        self.live_in(xp.empty(size, dtype) if shared is None else shared, xp.zeros(size, dtype))
+        if shared is None:
+            for p, (data, gradient) in zip(self.parameters, before, strict=True):
+                p.data[...] = data
+                if gradient is not None:
+                    p.node.add(gradient)
+
+    def live_in(self, data: Array, grad: Array) -> None:
+        """From now on the values are those in `data`, and gradients go to `grad`."""
+        self.data, self.grad, self.views = data, grad, []
+        for p, values, slot in self._slices():
+            p.rebind(values, slot, self)
+            self.views.append(values)
 
     def _slices(self) -> Iterator[tuple[Parameter, Array, Array]]:
         end = 0
@@ -110,6 +113,11 @@ class ParameterVector:
                 p.node.slot[...] = 0
                 p.node.grad = p.node.slot
         return self.grad
+
+    def gradient_is_there(self) -> None:
+        """`grad` holds the gradient of everything: somebody else has written it."""
+        for p in self.parameters:
+            p.node.grad = p.node.slot
 
     def zero_grad(self) -> None:
         """Forget all gradients. Nothing is written: the next gradient overwrites its slice."""

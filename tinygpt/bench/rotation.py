@@ -7,12 +7,14 @@ take turns, the order is turned round every time, and medians and minimums are b
 """
 
 import json
+import multiprocessing
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 GAP = 0.15  # seconds of silence before each piece of work
@@ -98,30 +100,42 @@ def _line(name: str, process: subprocess.Popen) -> str:
 
 
 def _faults() -> int:
-    """Page faults of this process so far, where a system counts them."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    """Page faults of this process and its workers so far, where a system counts them."""
+    if sys.platform == "win32":
         return 0
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    import resource
+
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for worker in multiprocessing.active_children():  # on Linux alone
+        stat = Path(f"/proc/{worker.pid}/stat").read_text(encoding="ascii")
+        faults += int(stat.rpartition(")")[2].split()[7])
+    return faults
 
 
 def _peak() -> int:
-    """The most memory that this process has had, in bytes, where a system says.
+    """The most memory that this process and its workers have had, in bytes, where a system says.
 
-    Linux counts in ru_maxrss what the parent had when it started this process, so its other number
-    is read where there is one."""
-    try:
-        with open("/proc/self/status", encoding="ascii") as file:
-            return next(1024 * int(line.split()[1]) for line in file if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        import resource
-    except ImportError:
+    Linux counts in ru_maxrss what the parent had when it started this process, so its other numbers
+    are read: what each one has now, a page that n of them share as 1/n in each; its files once; and
+    how much more than now each one has had."""
+    if sys.platform == "linux":
+        workers = [str(worker.pid) for worker in multiprocessing.active_children()]
+        all_of_them = [_memory(process) for process in ("self", *workers)]
+        now = sum(m["Pss_Anon"] + m["Pss_Shmem"] for m in all_of_them) + all_of_them[0]["RssFile"]
+        return now + sum(m["VmHWM"] - m["VmRSS"] for m in all_of_them)
+    if sys.platform == "win32":
         return 0
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _memory(process: str) -> dict[str, int]:
+    """Bytes, by the names that Linux gives them in two files."""
+    files = (Path(f"/proc/{process}/{name}") for name in ("status", "smaps_rollup"))
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+    return {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines if "kB" in line}
 
 
 def ratios(of: Times, to: Times) -> tuple[float, float]:

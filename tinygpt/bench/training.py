@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygpt.backend import keep_freed_memory
 from tinygpt.bench.configs import SETUPS
 from tinygpt.bench.rotation import serve
 from tinygpt.models.gpt import GPT
 from tinygpt.training.arguments import TrainingArguments
+from tinygpt.training.forked import forked
 from tinygpt.training.trainer import Trainer
 
 LR, BETAS, DECAY, BATCHES = 1e-3, (0.9, 0.95), 0.1, 8
@@ -29,7 +29,6 @@ def batches(name: str) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def ours(name: str, folder: Path) -> None:
-    keep_freed_memory()
     s, data = SETUPS[name], batches(name)
     model = GPT.from_pretrained(folder)
     arguments = TrainingArguments(
@@ -37,8 +36,9 @@ def ours(name: str, folder: Path) -> None:
         schedule="constant", warmup_steps=0,
     )  # fmt: skip
     trainer = Trainer(model, arguments)
-    first = float(trainer.step(*data[0]))
-    serve(_each(data, trainer.step), s.times, loss=first, workers=len(trainer.workers.models))
+    with forked(trainer):  # as `tinygpt train` does
+        first = float(trainer.step(*data[0]))
+        serve(_each(data, trainer.step), s.times, loss=first, workers=len(trainer.workers.models))
 
 
 def pytorch(name: str, folder: Path, compiled: bool = False) -> None:

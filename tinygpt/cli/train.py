@@ -20,6 +20,7 @@ from tinygpt.text.load import TOKENIZERS, load_tokenizer
 from tinygpt.text.tokenizer import Tokenizer
 from tinygpt.training.arguments import FOR_A_GPU, TrainingArguments
 from tinygpt.training.checkpoint import KEPT, find_checkpoint
+from tinygpt.training.forked import forked
 from tinygpt.training.memory import expected_memory
 from tinygpt.training.run_folder import check_room, new_run_folder, read_run, write_run
 from tinygpt.training.trainer import EVAL_WINDOWS, Trainer
@@ -54,7 +55,8 @@ def train(argv: list[str]) -> None:
     folder = trainer.folder
     assert folder is not None
     try:
-        trainer.train()
+        with forked(trainer):
+            trainer.train()
     except KeyboardInterrupt:
         print(f"\ninterrupted after step {trainer.optimizer.steps}. {trainer.what_is_saved()}")
         raise
@@ -102,7 +104,7 @@ def _new_run(argv: list[str]) -> Trainer:
     folder = new_run_folder(training.output_dir, corpus.name, need)
     try:
         trainer = _trainer(model, training, corpus, tokenizer, folder)
-        training.workers = len(trainer.workers.models)  # the same number when the run goes on
+        training.workers = trainer.workers.threads  # the same number when the run goes on
         arguments = DataArguments(**s.take(asdict(data), DataArguments))
         write_run(folder, model.config, training, arguments, _text_record(corpus, trainer))
     except BaseException:

@@ -54,12 +54,13 @@ def unembed(x, table, /):
     unembed((12, 64, 128), (65, 128)) -> (12, 64, 65). With tied weights the table is that of the
     embedding (Press & Wolf 2017, "Using the Output Embedding to Improve Language Models").
     """
+    xp = array_module(x)
     rows = x.reshape(-1, x.shape[-1])  # (..., C) -> (N, C)
     to_table = recording(1)  # a frozen table wants no gradient
 
     def backward(dy):  # dx = dy table,  dtable = dy^T x
         dy = dy.reshape(len(rows), -1)
-        dtable = dy.T @ rows if to_table else None
+        dtable = (lambda out: xp.matmul(dy.T, rows, out=out)) if to_table else None
         return (dy @ table).reshape(x.shape), dtable
 
     return (rows @ table.T).reshape((*x.shape[:-1], len(table))), backward

@@ -3,7 +3,7 @@
 import math
 
 from tinygpt.autograd.engine import op, recording
-from tinygpt.backend import Array, array_module
+from tinygpt.backend import Array, array_module, pieces
 
 C, A = math.sqrt(2 / math.pi), 0.044715
 
@@ -21,27 +21,30 @@ def gelu(x, /, *, approximate="tanh"):
     if approximate != "tanh":
         raise ValueError(f'expected approximate to be "tanh" or "none", got {approximate!r}')
     xp, shape = array_module(x), getattr(x, "shape", ())
-    x = xp.atleast_1d(x)  # a 0-d array could not be worked on in place
-    square = x * x
-    t = square * (C * A)  # c (x + a x^3) = x (c + c a x^2), computed in place
-    t += C
-    t *= x
-    xp.tanh(t, out=t)
-    half = t + 1.0
-    half *= 0.5  # (1 + t) / 2
-    y = half * x
-    if not recording():
-        return y.reshape(shape), None
-
-    # dy/dx = (1 + t) / 2 + x/2 (1 - t^2) c (1 + 3 a x^2): made now, while everything is in cache
-    square *= 1.5 * A * C
-    square += 0.5 * C
-    square *= x
-    t *= t
-    xp.subtract(1.0, t, out=t)
-    t *= square
-    t += half
-    return y.reshape(shape), lambda dy: dy * t.reshape(shape)
+    x = xp.reshape(x, -1)
+    y = xp.empty_like(x)
+    slope = xp.empty_like(x) if recording() else None
+    for piece in pieces(x):
+        z = x[piece]
+        square = z * z
+        h = square * (C * A)  # c (x + a x^3) = x (c + c a x^2)
+        h += C
+        h *= z
+        xp.tanh(h, out=h)
+        h += 1.0
+        h *= 0.5  # h = (1 + t) / 2
+        yz = xp.multiply(h, z, out=y[piece])
+        if slope is None:
+            continue
+        # dy/dx = h + x h',  h' = 2 h (1 - h) c (1 + 3 a x^2): made now, with everything in cache
+        square *= 6 * A * C
+        square += 2 * C
+        square *= yz
+        s = xp.subtract(1.0, h, out=slope[piece])
+        s *= square
+        s += h
+    y = y.reshape(shape)
+    return y, None if slope is None else lambda dy: dy * slope.reshape(shape)
 
 
 def _gelu_exact(x):

@@ -3,17 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tinygpt.backend import Array, array_module, is_host, like, to_cpu
+from tinygpt.backend import PIECE, Array, array_module, is_host, like, to_cpu
 
-Run = Callable[[Callable[[Any], None], list[Any]], Iterable[None]]
-
-# elements at a time on a CPU: few enough that the arrays of a chunk stay in its cache, and enough
-# that threads which share the chunks do not wait for the interpreter
-CHUNK = 256 * 1024
+Run = Callable[[Callable[[Any], None], list[Any]], Iterable[object]]
 
 
 class Optimizer:
-    """Steps over the whole parameter vector of a model, a chunk at a time.
+    """Steps over the whole parameter vector of a model, a piece at a time.
 
     `lr` may be set before each step. Matrices decay, biases and norms do not. Make an optimizer
     after model.to(...): a model that was moved raises a RuntimeError. ValueError for settings out
@@ -33,15 +29,16 @@ class Optimizer:
     def zero_grad(self) -> None:
         self.vector.zero_grad()
 
-    def step(self, run: Run = map) -> None:
+    def step(self, run: Run = map, size: int = PIECE) -> None:
         """One step along the gradient that is there now. run(work, parts): how the parts of the
-        vector are worked off, one after the other or by several threads; no two share an element.
+        vector, so many elements on a CPU, are worked off, one after the other or by several
+        workers; no two share an element.
         """
         w, g = self.vector.data, self.vector.gradient()
         self.steps += 1
         self.vector.steps += 1  # the next dropout masks
         n, split = len(w), self.vector.n_matrix
-        size = CHUNK if is_host(w) else n
+        size = size if is_host(w) else n
 
         def work(part: tuple[slice, float]) -> None:
             at, decay = part
@@ -56,7 +53,7 @@ class Optimizer:
             pass
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
-        """The optimizer's formula on one chunk: writes into w and the moments, never into g."""
+        """The optimizer's formula on one part: writes into w and the moments, never into g."""
         raise NotImplementedError
 
     # --------------------------------------------------------------------- for resuming a run

@@ -150,7 +150,7 @@ BUGS = [
     Bug(
         "GELU: half of the slope",
         "nn/gelu.py",
-        "    t += half\n",
+        "        s += h\n",
         "",
         "x occurs twice in x (1 + t) / 2, and one of them is forgotten",
     ),
@@ -227,7 +227,7 @@ BUGS = [
     Bug(
         "dropout: every micro-batch gets the first one's mask",
         "training/trainer.py",
-        "                    model.vector().row = start\n",
+        "                model.vector().row = start\n",
         "",
         "the mask is right within each part",
     ),
@@ -262,9 +262,9 @@ BUGS = [
     Bug(
         "clipping before the parts are summed",
         "training/trainer.py",
-        "                    loss = loss + part_loss.data * share\n",
-        "                    clip_grad_norm(model, a.max_grad_norm)\n"
-        "                    loss = loss + part_loss.data * share\n",
+        "                loss = loss + part_loss.data * share\n",
+        "                clip_grad_norm(model, self.arguments.max_grad_norm)\n"
+        "                loss = loss + part_loss.data * share\n",
         "clipping stands after backward, so it slips into the loop over the parts",
     ),
     Bug(

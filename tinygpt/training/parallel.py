@@ -6,7 +6,7 @@ default, gains little, and two divisions at once get in each other's way.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
@@ -15,6 +15,10 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 from tinygpt.backend import Array
+from tinygpt.optim.optimizer import Optimizer
+
+# elements at a time in the optimizer's step: enough that threads do not wait for the interpreter
+THREAD_PIECE = 256 * 1024
 
 
 class Workers:
@@ -25,8 +29,8 @@ class Workers:
     """
 
     def __init__(self, model: Any, n: int, threads: int | None = None):
-        """n workers for the rows of a batch; `threads` (default: n) for what has no rows, the
-        elements of the parameter vector."""
+        """n workers for the rows of a batch; `threads` (default: n) for the elements of the
+        parameter vector, where a batch may have fewer rows."""
         self.models = [model, *(model.replica() for _ in range(n - 1))]
         self.threads = max(n, threads or 1)
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
@@ -48,29 +52,42 @@ class Workers:
         finally:
             sys.setswitchinterval(interval)
 
-    def map(self, work: Callable[[Any], Any], parts: list[Any]) -> list[Any]:
-        """work(part) of each, divided over the threads, where there are at least two for each."""
-        n = self.threads
-        if self._pool is None or len(parts) < 2 * n:
-            return [work(part) for part in parts]
-        shares = [parts[len(parts) * i // n : len(parts) * (i + 1) // n] for i in range(n)]
-        done = self._pool.map(lambda share: [work(part) for part in share], shares)
-        return [result for share in done for result in share]
+    def in_this_process(self) -> "Workers":
+        """Workers that see what is changed here, an op that is exchanged; the same arrays."""
+        return self
 
-    def sum_of(self, rows: int, work: Callable[[Any, slice], Array]) -> Array:
-        """The sum of work(model, slice of the rows) over the workers; the gradients that it leaves
-        in their models are added up in the first one."""
+    def sum_of(self, work: Callable[..., Array], rows: int, *args: Any) -> Array:
+        """The sum of work(model, slice of the rows, *args) over the workers; the gradients that it
+        leaves in their models are added up in the first one."""
         first, *others = self.models
         if self._pool is None or not others:
-            return work(first, slice(0, rows))
+            return work(first, slice(0, rows), *args)
         for other in others:
             other.train(first.training)
             other.vector().steps = first.vector().steps
             other.vector().zero_grad()
-        n = len(self.models)
-        parts = [slice(a, b) for a, b in pairwise(rows * i // n for i in range(n + 1))]
-        results = list(self._pool.map(work, self.models, parts))
+        shares = divided(rows, len(self.models))
+        results = list(self._pool.map(lambda m, share: work(m, share, *args), self.models, shares))
         total = first.vector().gradient()
         for other in others:
             total += other.vector().gradient()
         return sum(results)
+
+    def update(self, optimizer: Optimizer) -> None:
+        """The optimizer's step, divided over the threads where there are two parts for each."""
+        n, pool = self.threads, self._pool
+        if pool is None:
+            return optimizer.step()
+
+        def run(work: Callable[[Any], None], parts: list[Any]) -> Iterable[object]:
+            if len(parts) < 2 * n:
+                return map(work, parts)
+            shares = divided(len(parts), n)
+            return pool.map(lambda share: [work(part) for part in parts[share]], shares)
+
+        optimizer.step(run, THREAD_PIECE)
+
+
+def divided(n: int, among: int) -> list[slice]:
+    """Slices of 0 ... n - 1 of about equal length."""
+    return [slice(a, b) for a, b in pairwise(n * i // among for i in range(among + 1))]

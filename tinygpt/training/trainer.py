@@ -117,33 +117,33 @@ class Trainer:
             self.norm = clip_grad_norm(model, a.max_grad_norm)
             on_host = is_host(self.norm)  # there a broken gradient never reaches the weights
             if not on_host or (math.isfinite(self.norm) and math.isfinite(loss)):
-                self.optimizer.step(self.workers.map)
+                self.workers.update(self.optimizer)
         return loss
 
     def _gradient(self, x: np.ndarray, y: np.ndarray) -> Array:
         """Backward through the whole batch; the loss."""
-        model = self.model if self.model.training else self.model.train()
+        if not self.model.training:
+            self.model.train()
         self.optimizer.zero_grad()
         n_kept = np.count_nonzero(y != -100)
         if n_kept == 0:
             raise ValueError("every target is -100: there is nothing to learn from")
+        return self.workers.sum_of(self.backward, len(x), x, y, n_kept)
+
+    def backward(self, model: GPT, rows: slice, x: np.ndarray, y: np.ndarray, n_kept: int) -> Any:
+        """A worker's part: backward through these rows of a batch that keeps so many targets; what
+        they add to its loss."""
+        loss = 0.0
         size = self.arguments.micro_batch_size or len(x)
-
-        def work(model: GPT, rows: slice) -> Any:
-            """Backward through these rows; their share of the loss."""
-            loss = 0.0
-            for start in range(rows.start, rows.stop, size):
-                part = slice(start, min(start + size, rows.stop))
-                share = float(np.count_nonzero(y[part] != -100) / n_kept)
-                if share:
-                    model.vector().row = start
-                    part_loss = model.loss(x[part], y[part])
-                    xp = array_module(part_loss.data)
-                    part_loss.backward(xp.full((), share, dtype=part_loss.dtype))
-                    loss = loss + part_loss.data * share
-            return loss
-
-        loss = self.workers.sum_of(len(x), work)
+        for start in range(rows.start, rows.stop, size):
+            part = slice(start, min(start + size, rows.stop))
+            share = float(np.count_nonzero(y[part] != -100) / n_kept)
+            if share:
+                model.vector().row = start
+                part_loss = model.loss(x[part], y[part])
+                xp = array_module(part_loss.data)
+                part_loss.backward(xp.full((), share, dtype=part_loss.dtype))
+                loss = loss + part_loss.data * share
         model.vector().row = 0
         return loss
 
@@ -359,6 +359,7 @@ class Trainer:
             self._load(points[0])
             batches = self.batches or batches
         played = step
+        self.workers = self.workers.in_this_process()
         try:
             with every_result_checked(), np.errstate(all="ignore"):
                 while self.optimizer.steps < step:
