@@ -13,12 +13,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from tinygpt.backend import keep_freed_memory, to_float
+from tinygpt.backend import to_float
 from tinygpt.models.config import GPTConfig
 from tinygpt.models.gpt import GPT
 from tinygpt.optim.schedule import learning_rate
@@ -26,6 +28,7 @@ from tinygpt.text import CharTokenizer, RandomBatches, load_corpus
 from tinygpt.text.batches import window_batches
 from tinygpt.training.arguments import PRESETS, TrainingArguments
 from tinygpt.training.evaluation import mean_loss
+from tinygpt.training.forked import forked
 from tinygpt.training.trainer import Trainer
 
 CORPUS, TARGET = "shakespeare", 1.92  # nats per character
@@ -53,19 +56,20 @@ def train(way: str, seed: int) -> dict[str, Any]:
     batches = RandomBatches(ids, config.block_size, arguments.batch_size, seed=seed)
     held_out_batches = window_batches(held_out, config.block_size, 64)
     model = GPT(config, seed=seed)
-    step, loss = _pytorch(model, arguments) if way == PYTORCH else _ours(model, arguments)
+    side = _pytorch if way == PYTORCH else _ours
 
     seconds, last, first = [], np.inf, None
-    for n in range(1, arguments.max_steps + 1):
-        x, y = next(batches)
-        start = time.perf_counter()
-        value = step(n, x, y)
-        seconds.append(time.perf_counter() - start)
-        first = value if first is None else first
-        if n % EVERY == 0 and n >= arguments.max_steps // 2:
-            last = loss(held_out_batches)
-            if last <= TARGET:
-                break
+    with side(model, arguments) as (step, loss):
+        for n in range(1, arguments.max_steps + 1):
+            x, y = next(batches)
+            start = time.perf_counter()
+            value = step(n, x, y)
+            seconds.append(time.perf_counter() - start)
+            first = value if first is None else first
+            if n % EVERY == 0 and n >= arguments.max_steps // 2:
+                last = loss(held_out_batches)
+                if last <= TARGET:
+                    break
     step_seconds = statistics.median(seconds)
     return {
         "steps": n, "reached": last <= TARGET, "loss": last, "first": first,
@@ -78,13 +82,18 @@ def _take(kind: Any, settings: dict[str, Any]) -> Any:
     return kind(**{name: value for name, value in settings.items() if name in names})
 
 
-def _ours(model: GPT, arguments: TrainingArguments) -> tuple[Any, Any]:
-    keep_freed_memory()
+@contextmanager
+def _ours(model: GPT, arguments: TrainingArguments) -> Iterator[tuple[Any, Any]]:
     trainer = Trainer(model, arguments)
-    return lambda n, x, y: to_float(trainer.step(x, y)), lambda batches: mean_loss(model, batches)
+    with forked(trainer):  # as `tinygpt train` does
+        yield (
+            lambda n, x, y: to_float(trainer.step(x, y)),
+            lambda batches: mean_loss(model, batches),
+        )
 
 
-def _pytorch(ours: GPT, a: TrainingArguments) -> tuple[Any, Any]:
+@contextmanager
+def _pytorch(ours: GPT, a: TrainingArguments) -> Iterator[tuple[Any, Any]]:
     torch = importlib.import_module("torch")
     torch_gpt = importlib.import_module("tinygpt.bench.torch_gpt")
     model = torch_gpt.TorchGPT(ours.config).load(ours.state_dict())
@@ -105,7 +114,7 @@ def _pytorch(ours: GPT, a: TrainingArguments) -> tuple[Any, Any]:
             sums = [float(model.loss(*tensors(x, y))) * y.size for x, y in batches]
         return sum(sums) / sum(y.size for _, y in batches)
 
-    return step, loss
+    yield step, loss
 
 
 def run(seeds: int, pytorch: bool) -> dict[str, list[dict[str, Any]]]:
@@ -115,7 +124,12 @@ def run(seeds: int, pytorch: bool) -> dict[str, list[dict[str, Any]]]:
     ways = [way for way in WAYS if pytorch or way != PYTORCH]
     results: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for seed, way in tqdm([(s, w) for s in range(1, seeds + 1) for w in ways], "time to a loss"):
-        results[way].append(_run_alone(way, seed))
+        done = _run_alone(way, seed)
+        results[way].append(done)
+        tqdm.write(
+            f"seed {seed}, {way}: {done['steps']} steps x {1e3 * done['step_seconds']:.1f} ms = "
+            f"{done['seconds']:.1f} s, loss {done['loss']:.4f}"
+        )
     if pytorch:
         first, second = (results[way][0]["first"] for way in ways[:2])
         if abs(first - second) > 1e-4:

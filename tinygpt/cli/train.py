@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 from tyro.conf import Positional
 
 from tinygpt.backend import default_device, device_index, gpu
@@ -50,6 +51,7 @@ class TrainCommand:
 
 
 def train(argv: list[str]) -> None:
+    tqdm.monitor_interval = 0  # no thread beside the bars: workers are forked from this process
     resume = s.option(argv, "resume")
     trainer = _going_on(argv, Path(resume)) if resume else _new_run(argv)
     folder = trainer.folder
