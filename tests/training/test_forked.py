@@ -13,6 +13,7 @@ import pytest
 
 from tinygpt import GPT, GPTConfig, Trainer, TrainingArguments
 from tinygpt.training import TrainingError
+from tinygpt.training import forked as forked_file
 from tinygpt.training.forked import Processes, forked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")
@@ -59,19 +60,22 @@ def test_the_bits_of_threads(config, settings):
         assert np.array_equal(one, other)
 
 
-def test_a_batch_of_one_row_shares_only_the_update():
+@pytest.mark.parametrize("batch", [1, 7])
+def test_the_update_is_divided_where_it_is_large(batch, monkeypatch):
+    monkeypatch.setattr(forked_file, "PIECE", 100)
     results = []
     for way in (nullcontext, forked):
-        t = trainer(batch_size=1, workers=2)
+        t = trainer(batch_size=batch, workers=2)
         with way(t):
-            results.append(steps(t, x=X[4:5], y=Y[4:5]) + t.model.vector().data.tolist())
+            assert isinstance(t.workers, Processes) == (way is forked)
+            results.append(steps(t, x=X[-batch:], y=Y[-batch:]) + t.model.vector().data.tolist())
     assert results[0] == results[1]
 
 
-def test_nothing_is_forked_for_one_worker():
-    t = trainer(workers=1)
+@pytest.mark.parametrize("settings", [{"workers": 1}, {"batch_size": 1, "workers": 2}])
+def test_nothing_is_forked_where_there_is_nothing_to_divide(settings):
+    t = trainer(**settings)
     with forked(t):
-        assert t.workers._pool is None
         assert not isinstance(t.workers, Processes)
 
 

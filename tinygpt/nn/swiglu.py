@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tinygpt.autograd.engine import Tensor, op
-from tinygpt.backend import array_module
+from tinygpt.autograd.engine import Tensor, op, recording
+from tinygpt.backend import array_module, pieces
 from tinygpt.nn.linear import Linear
 from tinygpt.nn.module import Module
 
@@ -17,21 +17,26 @@ def swiglu(gate, x, /):
     """
     if gate.shape != x.shape:
         raise ValueError(f"expected a gate of x's shape {x.shape}, got {gate.shape}")
-    xp = array_module(gate)
-    s = xp.tanh(0.5 * gate)  # (1 + tanh(g / 2)) / 2 is 1 / (1 + exp(-g)), but cannot overflow
-    s += 1.0
-    s *= 0.5
-    silu = gate * s
-
-    def backward(dy):  # silu' = s + g s (1 - s) = s + silu (1 - s)
-        slope = 1.0 - s
-        slope *= silu
-        slope += s
-        slope *= x
-        slope *= dy
-        return slope, dy * silu
-
-    return silu * x, backward
+    xp, shape = array_module(gate), gate.shape
+    gate, x = gate.reshape(-1), x.reshape(-1)
+    y, silu = xp.empty_like(x), xp.empty_like(x)
+    slope = xp.empty_like(x) if recording() else None  # dy/dg
+    for piece in pieces(x):
+        g = gate[piece]
+        s = 0.5 * g  # (1 + tanh(g / 2)) / 2 is 1 / (1 + exp(-g)), but cannot overflow
+        xp.tanh(s, out=s)
+        s += 1.0
+        s *= 0.5
+        gs = xp.multiply(g, s, out=silu[piece])
+        xp.multiply(gs, x[piece], out=y[piece])
+        if slope is None:
+            continue
+        ds = xp.subtract(1.0, s, out=slope[piece])  # silu' = s + g s (1 - s), with all in cache
+        ds *= gs
+        ds += s
+        ds *= x[piece]
+    y, silu = y.reshape(shape), silu.reshape(shape)
+    return y, None if slope is None else lambda dy: (dy * slope.reshape(shape), dy * silu)
 
 
 def swiglu_plain(gate, x):

@@ -333,8 +333,8 @@ BUGS = [
     Bug(
         "swiglu: the gate's slope without its own sigmoid",
         "nn/swiglu.py",
-        "        slope *= silu\n        slope += s\n",
-        "        slope *= s\n",
+        "        ds *= gs\n        ds += s\n",
+        "        ds *= s\n",
         "the gate is taken for a plain sigmoid",
     ),
     Bug(

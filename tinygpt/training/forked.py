@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.backend import Array, is_host, keep_freed_memory
+from tinygpt.backend import PIECE, Array, is_host, keep_freed_memory
 from tinygpt.optim.optimizer import Optimizer
 from tinygpt.training.parallel import Workers, divided
 from tinygpt.training.trainer import Trainer, TrainingError
@@ -33,8 +33,9 @@ from tinygpt.training.trainer import Trainer, TrainingError
 def forked(trainer: Trainer) -> Iterator[None]:
     """Inside, the steps of this trainer are divided over processes, where that can be: on Linux, on
     a CPU, with more than one worker. A step raises TrainingError where one of them has died."""
-    on_host = is_host(trainer.model.vector().data)
-    if sys.platform != "linux" or not on_host or trainer.workers.threads == 1:
+    workers, vector = trainer.workers, trainer.model.vector()
+    to_divide = len(workers.models) > 1 or _worth_dividing(vector.data, workers.threads)
+    if sys.platform != "linux" or not is_host(vector.data) or not to_divide:
         yield
         return
     processes = trainer.workers = Processes(trainer)
@@ -95,6 +96,8 @@ class Processes(Workers):
         return sum(losses)
 
     def update(self, optimizer: Optimizer) -> None:
+        if not _worth_dividing(optimizer.vector.data, self.threads):
+            return optimizer.step()
         self._tell("update", [(optimizer.lr, optimizer.steps)] * len(self._pipes))
         optimizer.step(self._share_of(0))
         self._answers(len(self._pipes))
@@ -160,6 +163,11 @@ class Processes(Workers):
         optimizer.lr, optimizer.steps = lr, steps
         optimizer.vector.gradient_is_there()
         optimizer.step(self._share_of(i))
+
+
+def _worth_dividing(vector: np.ndarray, n: int) -> bool:
+    """Does the optimizer's step have two parts for each of n processes?"""
+    return n > 1 and len(vector) > 2 * n * PIECE
 
 
 def _shared(array: np.ndarray) -> np.ndarray:
