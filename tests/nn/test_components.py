@@ -116,6 +116,11 @@ def test_gelu_is_its_formula():
         assert np.array_equal(nn.gelu(x).numpy(), nn.gelu(Tensor(x, requires_grad=True)).numpy())
 
 
+def test_gelu_of_integers_is_that_of_floats():
+    for x in (1, np.arange(-2, 3)):
+        assert np.array_equal(nn.gelu(x).numpy(), nn.gelu(np.asarray(x, np.float64)).numpy())
+
+
 def test_gelu_values():
     """Against erf: the tanh form is within 5e-4 of x Phi(x)."""
     x = np.linspace(-6, 6, 241)

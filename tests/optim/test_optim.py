@@ -145,6 +145,25 @@ def test_going_on_from_a_saved_state_changes_nothing(kind):
     assert whole.vector().steps == parted.vector().steps == 10
 
 
+@pytest.mark.parametrize("kind", [Adam, NAdam])
+def test_going_back_to_a_saved_state_in_the_same_optimizer(kind):
+    model = Model()
+    stepper = kind(model)
+    for step in range(6):
+        set_gradients(model, step)
+        stepper.step()
+        if step == 2:
+            state = {name: a.copy() for name, a in stepper.state_dict().items()}
+            weights = model.vector().data.copy()
+    end = model.vector().data.copy()
+    stepper.load_state_dict(state, steps=3)
+    model.vector().data[...] = weights
+    for step in range(3, 6):
+        set_gradients(model, step)
+        stepper.step()
+    assert np.array_equal(end, model.vector().data)
+
+
 def test_a_state_of_another_optimizer_is_refused():
     with pytest.raises(ValueError, match=r"SGD remembers \{\}, but the file has .*'m'"):
         SGD(Model()).load_state_dict(Adam(Model()).state_dict(), steps=1)

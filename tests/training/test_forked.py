@@ -43,6 +43,7 @@ def steps(t, n=5, x=X, y=Y):
         ({}, {"optimizer": "nadamw", "workers": 7}),
         ({"lora_rank": 2}, {"optimizer": "adam"}),
         ({}, {"optimizer": "sgd", "workers": 16}),
+        ({}, {"optimizer": "sgd", "betas": (0.0, 0.9)}),
     ],
 )
 def test_the_bits_of_threads(config, settings):
@@ -79,6 +80,15 @@ def test_nothing_is_forked_where_there_is_nothing_to_divide(settings):
         assert not isinstance(t.workers, Processes)
 
 
+def test_as_many_processes_as_have_something_to_do():
+    t = trainer(batch_size=2, workers=16)
+    with forked(t):
+        processes = t.workers
+        assert len(processes._children) == 1
+        with forked(t):
+            assert t.workers is processes
+
+
 def test_no_process_is_left():
     t = trainer()
     with pytest.raises(KeyError), forked(t):
@@ -103,12 +113,48 @@ def test_an_error_in_a_process_arrives():
         t.step(X, Y)
 
 
+class Unsendable(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+def test_an_error_that_cannot_be_sent_arrives_in_words():
+    t = trainer()
+
+    def backward(model, rows, *args):
+        if rows.start > 0:
+            raise Unsendable("this", "that")
+        return 0.0
+
+    t.backward = backward
+    with forked(t), pytest.raises(RuntimeError, match="Unsendable: this and that") as caught:
+        t.step(X, Y)
+    assert 'raise Unsendable("this", "that")' in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("row", [0, 6])
+def test_going_on_after_an_error(row):
+    """An answer that the error left unread is not taken for that of the next step."""
+    wrong = X.copy()
+    wrong[row, 0] = 99
+    results = []
+    for way in (nullcontext, forked):
+        t = trainer()
+        with way(t):
+            losses = steps(t, 2)
+            for _ in range(2):
+                with pytest.raises(ValueError, match="99"):
+                    t.step(wrong, np.abs(Y) % 11)
+            results.append(losses + steps(t, 3))
+    assert results[0] == results[1]
+
+
 def test_a_process_that_was_killed():
     t = trainer()
     with forked(t):
         steps(t, 3)
         os.kill(t.workers._children[1].pid, signal.SIGKILL)
-        with pytest.raises(TrainingError, match="step 4: a worker process ended with code -9"):
+        with pytest.raises(TrainingError, match="a worker process ended with code -9"):
             steps(t, 1)
 
 
@@ -181,6 +227,7 @@ def test_workers_end_with_the_run_that_is_killed(running):
     process, child, _ = running
     process.kill()
     assert ended(child)
+    assert "Traceback" not in process.communicate(timeout=20)[1]
 
 
 def test_ctrl_c_reaches_all_of_them_and_the_step_is_finished(running):

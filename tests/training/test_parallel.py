@@ -49,6 +49,16 @@ def test_an_error_in_a_thread_arrives():
         workers.sum_of(work, 4)
 
 
+def test_the_seed_of_dropout_that_was_restored_is_that_of_all_workers():
+    losses = []
+    for workers in (1, 2):
+        a = TrainingArguments(batch_size=7, workers=workers)
+        t = Trainer(GPT(GPTConfig(**SMALL, dropout=0.3)).to("float64"), a)
+        t.model.vector().seed = 7
+        losses.append(float(t.step(X, Y)))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+
 def test_never_more_workers_than_rows():
     t = Trainer(GPT(GPTConfig(**SMALL)), TrainingArguments(batch_size=2, workers=16))
     assert len(t.workers.models) == 2

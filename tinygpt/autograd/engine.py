@@ -11,7 +11,8 @@ The contract of an op:
 1. Positional arguments may be Tensors, arrays, numbers or None (the op gets the array of a Tensor);
    shape, axis and other settings are keywords. `backward` returns one gradient per positional
    argument, in order, of its shape and dtype, or None where there is none or no Tensor is. It is
-   an array, no Tensor (first order only), or a function of the array to write it into (or None).
+   an array, no Tensor (first order only), or a function that returns it, given the array to write
+   it into, or None: then into a new one. Where nothing is recorded, None may stand for `backward`.
 2. `backward` runs once and never writes into `dy` or into an input; what it allocated itself it
    may overwrite. What it names is what the tape keeps: the tape links nodes and holds no data.
 3. Several outputs are returned as a tuple; `dy` is then a list, None for an output that nobody

@@ -72,7 +72,8 @@ class Mismatch(ValueError):
 
 def checked(g: Any, argument: int, parent: Any) -> Array:
     """The gradient of an argument, as an array for its node. One that came as a function is written
-    where it belongs, into a parameter's slice of the flat gradient, where nothing is there yet."""
+    where it belongs, a parameter's slice of the flat gradient; into a new array, if that is taken.
+    """
     if callable(g):
         g = g(getattr(parent, "slot", None) if parent.grad is None else None)
     g = g if type(g) in ARRAYS else np.asarray(g)  # a full sum is a NumPy scalar

@@ -114,8 +114,17 @@ class ParameterVector:
                 p.node.grad = p.node.slot
         return self.grad
 
+    def drawing(self) -> tuple[int, int]:
+        """What the dropout masks of a step hang on, besides the row."""
+        return self.seed, self.steps
+
+    def draw_as(self, seed: int, steps: int) -> None:
+        """Draw the masks that the vector draws whose `drawing` this is."""
+        self.seed, self.steps = seed, steps
+
     def gradient_is_there(self) -> None:
-        """`grad` holds the gradient of everything: somebody else has written it."""
+        """`grad` holds the gradient of everything, which another process has written: without this
+        `gradient()` would take it for stale and put zeros there."""
         for p in self.parameters:
             p.node.grad = p.node.slot
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tinygpt.backend import keep_freed_memory
 from tinygpt.bench.configs import SETUPS, step_flops
 from tinygpt.bench.rotation import GAP
 from tinygpt.lesson import pictures
@@ -28,7 +27,6 @@ def run(rounds: int) -> dict[str, list[tuple[int, float, float]]]:
     """For each setting: (value, tokens per second, its limit), all else as configuration A."""
     from tqdm import tqdm
 
-    keep_freed_memory()
     results: dict[str, list[tuple[int, float, float]]] = {name: [] for name in VALUES}
     for name, value in tqdm([(n, v) for n, values in VALUES.items() for v in values], "growth"):
         setup = SETUPS["A"]

@@ -16,6 +16,7 @@ from tinygpt.bench.configs import SETUPS, step_flops
 from tinygpt.bench.rotation import Times, ratios, rotate
 from tinygpt.models.gpt import GPT
 
+TORCH_SGEMM = "torch-sgemm"
 OTHERS = {"torch": "torch", "torch.compile": "torch", "transformers": "transformers"}
 
 
@@ -26,15 +27,17 @@ def run(what: str, config: str, others: list[str], rounds: int) -> list[Times]:
     same.
     """
     check_installed(others)
-    limit = "sgemm" if what == "training" else "bandwidth"
+    limits = ["sgemm"] if what == "training" else ["bandwidth"]
+    if what == "training" and others:
+        limits.append(TORCH_SGEMM)
     with tempfile.TemporaryDirectory() as folder:
         GPT(SETUPS[config].model).save_pretrained(folder)
         command = [sys.executable, "-m", f"tinygpt.bench.{what}"]
         sides: dict[str, Sequence[str]] = {
-            name: [*command, name, config, folder] for name in ("tinygpt", *others, limit)
+            name: [*command, name, config, folder] for name in ("tinygpt", *others, *limits)
         }
         times = rotate(sides, rounds)
-    for other in times[1:-1]:
+    for other in times[1 : 1 + len(others)]:
         check_equal(times[0], other)
     return times
 
@@ -62,7 +65,8 @@ def check_equal(ours: Times, other: Times) -> None:
 
 def report(what: str, config: str, times: list[Times]) -> str:
     """The table: medians, minimums, ratios, memory, page faults, share of the limit."""
-    ours, *others, limit = times
+    ours, others = times[0], [t for t in times[1:] if t.name in OTHERS]
+    limit, *torch_limit = times[1 + len(others) :]
     setup = SETUPS[config]
     lines = [
         f"{config}: {setup.what}, {'a step' if what == 'training' else 'a text'}; "
@@ -86,6 +90,8 @@ def report(what: str, config: str, times: list[Times]) -> str:
     lines.append(
         f"{done / 1e9:.1f} {unit}, {done / peak:.0%} of the {peak / 1e9:.1f} of {name} in this run"
     )
+    for t in torch_limit:
+        lines.append(f"{t.said['flops'] / t.minimum / 1e9:.1f} {unit} is PyTorch's own sgemm")
     return "\n".join(lines)
 
 

@@ -65,12 +65,16 @@ def _each(data, step):
     return work
 
 
-def sgemm() -> None:
-    """The peak: a product of two matrices that are large enough."""
+def sgemm(library: str = "numpy") -> None:
+    """The peak: a product of two matrices that are large enough, as the library's BLAS makes it."""
     n = 2048
     a, b = (np.random.default_rng(i).standard_normal((n, n)).astype(np.float32) for i in range(2))
     out = np.empty((n, n), np.float32)
-    serve(lambda: np.matmul(a, b, out=out), flops=2 * n**3)
+    product = np.matmul
+    if library == "torch":
+        torch = importlib.import_module("torch")
+        product, a, b, out = torch.matmul, *(torch.from_numpy(m) for m in (a, b, out))
+    serve(lambda: product(a, b, out=out), flops=2 * n**3)
 
 
 if __name__ == "__main__":
@@ -80,4 +84,5 @@ if __name__ == "__main__":
         "torch": lambda: pytorch(name, folder),
         "torch.compile": lambda: pytorch(name, folder, compiled=True),
         "sgemm": sgemm,
+        "torch-sgemm": lambda: sgemm("torch"),
     }[side]()

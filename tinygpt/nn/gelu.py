@@ -21,7 +21,8 @@ def gelu(x, /, *, approximate="tanh"):
     if approximate != "tanh":
         raise ValueError(f'expected approximate to be "tanh" or "none", got {approximate!r}')
     xp, shape = array_module(x), getattr(x, "shape", ())
-    x = xp.reshape(x, -1)
+    x = xp.reshape(x, -1)  # a long row, to be cut into pieces
+    x = x if x.dtype.kind == "f" else x * 1.0
     y = xp.empty_like(x)
     slope = xp.empty_like(x) if recording() else None
     for piece in pieces(x):
@@ -44,7 +45,7 @@ def gelu(x, /, *, approximate="tanh"):
         s *= square
         s += h
     y = y.reshape(shape)
-    return y, None if slope is None else lambda dy: dy * slope.reshape(shape)
+    return y, (None if slope is None else lambda dy: dy * slope.reshape(shape))
 
 
 def _gelu_exact(x):

@@ -18,7 +18,7 @@ def swiglu(gate, x, /):
     if gate.shape != x.shape:
         raise ValueError(f"expected a gate of x's shape {x.shape}, got {gate.shape}")
     xp, shape = array_module(gate), gate.shape
-    gate, x = gate.reshape(-1), x.reshape(-1)
+    gate, x = gate.reshape(-1), x.reshape(-1)  # long rows, to be cut into pieces
     y, silu = xp.empty_like(x), xp.empty_like(x)
     slope = xp.empty_like(x) if recording() else None  # dy/dg
     for piece in pieces(x):
@@ -31,12 +31,12 @@ def swiglu(gate, x, /):
         xp.multiply(gs, x[piece], out=y[piece])
         if slope is None:
             continue
-        ds = xp.subtract(1.0, s, out=slope[piece])  # silu' = s + g s (1 - s), with all in cache
-        ds *= gs
-        ds += s
-        ds *= x[piece]
+        dg = xp.subtract(1.0, s, out=slope[piece])
+        dg *= gs
+        dg += s  # silu' = s + g s (1 - s), made now, with everything in cache
+        dg *= x[piece]
     y, silu = y.reshape(shape), silu.reshape(shape)
-    return y, None if slope is None else lambda dy: (dy * slope.reshape(shape), dy * silu)
+    return y, (None if slope is None else lambda dy: (dy * slope.reshape(shape), dy * silu))
 
 
 def swiglu_plain(gate, x):

@@ -42,6 +42,8 @@ class NAdam(Adam):
     def product(self) -> float:
         """P(t) of the present step: one factor more than at the last step."""
         done, product = self._product
+        if done > self.steps:  # the run went back to an earlier step
+            done, product = 0, 1.0
         for t in range(done + 1, self.steps + 1):
             product *= self.mu(t)
         self._product = (self.steps, product)

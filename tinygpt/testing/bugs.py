@@ -333,8 +333,8 @@ BUGS = [
     Bug(
         "swiglu: the gate's slope without its own sigmoid",
         "nn/swiglu.py",
-        "        ds *= gs\n        ds += s\n",
-        "        ds *= s\n",
+        "        dg *= gs\n        dg += s ",
+        "        dg *= s ",
         "the gate is taken for a plain sigmoid",
     ),
     Bug(

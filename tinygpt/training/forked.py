@@ -15,8 +15,10 @@ Linux; in a notebook, where an op may be exchanged at any time, workers are thre
 import mmap
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -32,46 +34,64 @@ from tinygpt.training.trainer import Trainer, TrainingError
 @contextmanager
 def forked(trainer: Trainer) -> Iterator[None]:
     """Inside, the steps of this trainer are divided over processes, where that can be: on Linux, on
-    a CPU, with more than one worker. A step raises TrainingError where one of them has died."""
-    workers, vector = trainer.workers, trainer.model.vector()
-    to_divide = len(workers.models) > 1 or _worth_dividing(vector.data, workers.threads)
-    if sys.platform != "linux" or not is_host(vector.data) or not to_divide:
+    a CPU, with more than one worker. A step raises TrainingError where one of them has died.
+
+    The processes begin as copies of this one, so what is changed in the trainer, its model or its
+    optimizer meanwhile does not reach them; the weights, the learning rate and the step do. The
+    model's arrays move: views that were taken before no longer show it.
+    """
+    n, threads = _processes(trainer), trainer.workers
+    if n == 1:
+        keep_freed_memory()
         yield
         return
-    processes = trainer.workers = Processes(trainer)
+    processes = trainer.workers = Processes(trainer, n)
     try:
         yield
     finally:
         processes.end()
-        trainer.workers = processes.in_this_process()
+        trainer.workers = threads
+
+
+def _processes(trainer: Trainer) -> int:
+    """How many processes have something to do."""
+    workers, vector = trainer.workers, trainer.model.vector()
+    if sys.platform != "linux" or not is_host(vector.data) or isinstance(workers, Processes):
+        return 1
+    return workers.threads if _is_long(vector.data, workers.threads) else len(workers.models)
+
+
+def _is_long(vector: np.ndarray, n: int) -> bool:
+    """Does the optimizer's step have two pieces for each of n?"""
+    return len(vector) > 2 * n * PIECE
 
 
 class Processes(Workers):
     """The workers of a trainer, all but the first in a process of its own."""
 
-    def __init__(self, trainer: Trainer):
-        super().__init__(trainer.model, 1)
+    def __init__(self, trainer: Trainer, n: int):
+        super().__init__(trainer.model, 1)  # no threads
         self._trainer, self._threads = trainer, trainer.workers
-        self.models, self.threads = self._threads.models, self._threads.threads
+        self.models, self.threads = trainer.workers.models, n
         first, *others = (model.vector() for model in self.models)
-        first.live_in(_shared(first.data), _shared(first.grad))
-        for other in others:
-            other.live_in(first.data, _shared(other.grad))
+        first.live_in(_shared(first.data), _shared_zeros(first.grad))
+        for other in others:  # replicas have the values of the first, and their own gradients
+            other.live_in(first.data, _shared_zeros(other.grad))
         moments = trainer.optimizer.moments
-        for name, moment in moments.items():  # one after the other: each is there twice meanwhile
-            moments[name] = _shared(moment)
-        del moment
-        keep_freed_memory()  # now that the old arrays are gone
+        for name in moments:  # one after the other: each is there twice meanwhile
+            moments[name] = _shared(moments[name])
+        keep_freed_memory()  # only now: the old arrays go back to the system
 
         context = multiprocessing.get_context("fork")
+        self._sent = 0
         self._pipes: list[Any] = []
         self._children: list[Any] = []
-        for i in range(1, self.threads):
+        for i in range(1, n):
             here, there = context.Pipe()
             self._pipes.append(here)
             child = context.Process(target=self._serve, args=(i, there), daemon=True)
             child.start()
-            there.close()  # so that the end of the child is seen here
+            there.close()  # the child alone holds it now, so when that ends, reading here does too
             self._children.append(child)
 
     def in_this_process(self) -> Workers:
@@ -85,74 +105,80 @@ class Processes(Workers):
     # -------------------------------------------------------------------------- the first process
 
     def sum_of(self, work: Callable[..., Array], rows: int, *args: Any) -> Array:
+        """The same sum. A function cannot be sent, so the children do what they know: `work` is
+        the trainer's `backward`."""
         first, *others = self.models
         mine, *theirs = divided(rows, len(self.models))
-        steps = first.vector().steps
-        self._tell("backward", [(share, steps, *args) for share in theirs])
+        drawing = first.vector().drawing()
+        self._tell("backward", [(share, drawing, *args) for share in theirs])
         losses = [work(first, mine, *args), *self._answers(len(theirs))]
         total = first.vector().gradient()
         for other in others:
-            total += other.vector().grad
+            total += other.vector().grad  # complete: the child has called gradient()
         return sum(losses)
 
     def update(self, optimizer: Optimizer) -> None:
-        if not _worth_dividing(optimizer.vector.data, self.threads):
+        if not _is_long(optimizer.vector.data, self.threads):
             return optimizer.step()
         self._tell("update", [(optimizer.lr, optimizer.steps)] * len(self._pipes))
         optimizer.step(self._share_of(0))
         self._answers(len(self._pipes))
 
     def _share_of(self, i: int) -> Callable[..., Iterator[None]]:
-        """How process i works off the parts of the vector: it does its share of them."""
+        """The `run` of an optimizer's step in process i: it works off its share of the parts."""
         return lambda work, parts: map(work, parts[divided(len(parts), self.threads)[i]])
 
     def _tell(self, what: str, each: list[Any]) -> None:
+        """Tell the first children, as many as there are arguments, what to do."""
+        self._sent += 1
         for pipe, args in zip(self._pipes, each, strict=False):
             with suppress(OSError):  # it has died: that is said when its answer is missing
-                pipe.send((what, args))
+                pipe.send((self._sent, what, args))
 
     def _answers(self, n: int) -> list[Any]:
         """What the first n children have to say, once they have done their part."""
-        answers = []
-        for pipe, child in zip(self._pipes[:n], self._children, strict=False):
-            try:
-                answers.append(pipe.recv())
-            except (EOFError, OSError):
-                child.join()
-                trainer = self._trainer
-                raise TrainingError(
-                    f"step {trainer.optimizer.steps + 1}: a worker process ended with code "
-                    f"{child.exitcode} (-9: it was killed, often because memory ran out). "
-                    f"{trainer.what_is_saved() if trainer.folder else ''}".rstrip()
-                ) from None
+        answers = [self._answer(i) for i in range(n)]
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return answers
+
+    def _answer(self, i: int) -> Any:
+        try:
+            number, answer = self._pipes[i].recv()
+            while number < self._sent:  # of an order before, whose answer an exception left unread
+                number, answer = self._pipes[i].recv()
+            return answer
+        except (EOFError, OSError):
+            self._children[i].join()
+            return TrainingError(
+                f"a worker process ended with code {self._children[i].exitcode} (-9: it was "
+                f"killed, often because memory ran out). "
+                f"{self._trainer.what_is_saved() if self._trainer.folder else ''}".rstrip()
+            )
 
     # ------------------------------------------------------------------------- the other processes
 
     def _serve(self, i: int, pipe: Any) -> None:
         """The life of process i: it does what it is told, until the first process ends."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first one
-        for other in self._pipes:  # an end that is held here too would not be seen to close
+        for other in self._pipes:  # while a copy is open here, no child would see that end close
             other.close()
         do = {"backward": self._backward, "update": self._update}
-        with self.one_blas_thread_each():
+        with self.one_blas_thread_each(), suppress(EOFError, OSError):  # the first process is gone
             while True:
+                number, what, args = pipe.recv()
                 try:
-                    what, args = pipe.recv()
-                except EOFError:
-                    os._exit(0)
-                try:
-                    pipe.send(do[what](i, *args))
+                    answer = do[what](i, *args)
                 except Exception as error:
-                    pipe.send(error)
+                    answer = _portable(error, i)
+                pipe.send((number, answer))
+        os._exit(0)
 
-    def _backward(self, i: int, rows: slice, steps: int, *args: Any) -> Array:
+    def _backward(self, i: int, rows: slice, drawing: tuple[int, int], *args: Any) -> Array:
         model = self.models[i].train()
         vector = model.vector()
-        vector.steps = steps
+        vector.draw_as(*drawing)
         vector.zero_grad()
         loss = self._trainer.backward(model, rows, *args)
         vector.gradient()  # zeros where nothing arrived
@@ -165,14 +191,26 @@ class Processes(Workers):
         optimizer.step(self._share_of(i))
 
 
-def _worth_dividing(vector: np.ndarray, n: int) -> bool:
-    """Does the optimizer's step have two parts for each of n processes?"""
-    return n > 1 and len(vector) > 2 * n * PIECE
+def _portable(error: Exception, i: int) -> Exception:
+    """The error as it can be sent to another process, with the lines that it comes from."""
+    where = f"in worker process {i}:\n{traceback.format_exc()}"
+    try:
+        error = pickle.loads(pickle.dumps(error))
+    except Exception:  # it holds what cannot be sent, or cannot be made again
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(where)
+    return error
+
+
+def _shared_zeros(array: np.ndarray) -> np.ndarray:
+    """Zeros of that shape in memory that forked processes have in common. They take none until they
+    are written."""
+    return np.frombuffer(mmap.mmap(-1, array.nbytes), array.dtype)
 
 
 def _shared(array: np.ndarray) -> np.ndarray:
     """A copy in memory that forked processes have in common."""
-    copy = np.frombuffer(mmap.mmap(-1, array.nbytes), array.dtype)
-    if array.any():  # it is zeros already, and takes no memory until it is written
+    copy = _shared_zeros(array)
+    if array.any():
         copy[...] = array
     return copy

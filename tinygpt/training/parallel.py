@@ -22,15 +22,15 @@ THREAD_PIECE = 256 * 1024
 
 
 class Workers:
-    """n threads that share a model's values and have gradients of their own.
+    """Threads that share a model's values; n of them have a replica with gradients of its own.
 
     The result is that of one worker up to rounding, and bit-equal from run to run: rows are
     divided the same way and the parts are added in the same order.
     """
 
     def __init__(self, model: Any, n: int, threads: int | None = None):
-        """n workers for the rows of a batch; `threads` (default: n) for the elements of the
-        parameter vector, where a batch may have fewer rows."""
+        """n workers for the rows of a batch, at most one a row; `threads`, at least n (the
+        default), for the optimizer's step, which has many elements however few the rows are."""
         self.models = [model, *(model.replica() for _ in range(n - 1))]
         self.threads = max(n, threads or 1)
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
@@ -53,7 +53,7 @@ class Workers:
             sys.setswitchinterval(interval)
 
     def in_this_process(self) -> "Workers":
-        """Workers that see what is changed here, an op that is exchanged; the same arrays."""
+        """Workers on the same arrays that run here, and so see an op that is exchanged here."""
         return self
 
     def sum_of(self, work: Callable[..., Array], rows: int, *args: Any) -> Array:
@@ -64,7 +64,7 @@ class Workers:
             return work(first, slice(0, rows), *args)
         for other in others:
             other.train(first.training)
-            other.vector().steps = first.vector().steps
+            other.vector().draw_as(*first.vector().drawing())
             other.vector().zero_grad()
         shares = divided(rows, len(self.models))
         results = list(self._pool.map(lambda m, share: work(m, share, *args), self.models, shares))
