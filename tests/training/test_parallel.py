@@ -1,5 +1,7 @@
 """Workers: the same step, divided over threads."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,21 @@ def test_an_error_in_a_thread_arrives():
 
     with pytest.raises(KeyError, match="second thread"):
         workers.sum_of(work, 4)
+
+
+def test_an_error_waits_for_the_other_threads():
+    """One that is still writing its gradient would disturb the next step."""
+    workers, ended = Workers(GPT(GPTConfig(**SMALL)), 2), []
+
+    def work(model, rows):
+        if rows.start == 0:
+            raise KeyError("in the first thread")
+        time.sleep(0.2)
+        ended.append(rows.start)
+
+    with pytest.raises(KeyError, match="first thread"):
+        workers.sum_of(work, 4)
+    assert ended == [2]
 
 
 def test_the_seed_of_dropout_that_was_restored_is_that_of_all_workers():

@@ -7,7 +7,7 @@ default, gains little, and two divisions at once get in each other's way.
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
@@ -67,7 +67,7 @@ class Workers:
             other.vector().draw_as(*first.vector().drawing())
             other.vector().zero_grad()
         shares = divided(rows, len(self.models))
-        results = list(self._pool.map(lambda m, share: work(m, share, *args), self.models, shares))
+        results = _all(self._pool, lambda m, share: work(m, share, *args), self.models, shares)
         total = first.vector().gradient()
         for other in others:
             total += other.vector().gradient()
@@ -83,9 +83,17 @@ class Workers:
             if len(parts) < 2 * n:
                 return map(work, parts)
             shares = divided(len(parts), n)
-            return pool.map(lambda share: [work(part) for part in parts[share]], shares)
+            return _all(pool, lambda share: [work(part) for part in parts[share]], shares)
 
         optimizer.step(run, THREAD_PIECE)
+
+
+def _all(pool: ThreadPoolExecutor, work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:
+    """work(a, b, ...) for each, in threads. An error is raised when all of them have ended: none is
+    still writing when the next step begins."""
+    futures = [pool.submit(work, *arguments) for arguments in zip(*each, strict=True)]
+    wait(futures)
+    return [future.result() for future in futures]
 
 
 def divided(n: int, among: int) -> list[slice]:
