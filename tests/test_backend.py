@@ -133,6 +133,24 @@ def test_add_rows(add, ids):
     np.testing.assert_allclose(out, expected, rtol=1e-13, atol=1e-13)
 
 
+@pytest.mark.parametrize("shape", [(3, 5), (2, 40, 64), (50, 300)])
+def test_row_max(shape):
+    a = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    a[0, ..., 1] = a.max() + 1
+    a[1, ..., -1], a[1, ..., 0] = np.inf, -np.inf
+    assert np.array_equal(backend.row_max(a), a.max(axis=-1, keepdims=True))
+    a[0, ..., 2] = np.nan
+    assert np.isnan(backend.row_max(a)[0]).all()
+
+
+def test_pieces_are_all_of_it_in_order():
+    for n in (0, 1, backend.PIECE, backend.PIECE + 1, 3 * backend.PIECE - 1):
+        x = np.arange(n)
+        parts = [x[piece] for piece in backend.pieces(x)]
+        assert all(0 < len(part) <= backend.PIECE for part in parts)
+        assert np.array_equal(np.concatenate([x[:0], *parts]), x)
+
+
 def test_row_sums():
     a, b = np.random.default_rng(0).standard_normal((2, 4, 3, 5))
     np.testing.assert_allclose(backend.row_sum(a), a.sum(-1, keepdims=True), rtol=1e-13)

@@ -187,10 +187,10 @@ PIECE = 32 * 1024  # elements: the second-level cache of a core holds five to fi
 
 
 def pieces(x: Array) -> list[slice]:
-    """Slices of x, a few rows or many elements each, for several passes over one after the other:
-    on a CPU all but the first find it in the cache. On a GPU, where every pass is a kernel: one."""
+    """Slices of a long row, for several passes over one after the other: on a CPU all but the first
+    pass find it in the cache. On a GPU, where every pass is a kernel, it is one slice.   x (n,)"""
     n = len(x)
-    size = max(1, PIECE * n // x.size) if is_host(x) and n else max(1, n)
+    size = PIECE if is_host(x) else max(1, n)
     return [slice(i, i + size) for i in range(0, n, size)]
 
 

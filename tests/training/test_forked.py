@@ -11,19 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.training.test_parallel import SMALL, X, Y
 from tinygpt import GPT, GPTConfig, Trainer, TrainingArguments
 from tinygpt.training import TrainingError
 from tinygpt.training import forked as forked_file
 from tinygpt.training.forked import Processes, forked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")
-
-SMALL = {"vocab_size": 11, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 8}
-rng = np.random.default_rng(0)
-X = rng.integers(0, 11, (7, 6))
-Y = rng.integers(0, 11, (7, 6))
-Y[:4] = -100  # the first of two workers has nothing to do for three rows
-Y[2, 1] = 5
 
 
 def trainer(config=None, **settings):
