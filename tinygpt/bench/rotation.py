@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def _peak() -> int:
     Linux counts in ru_maxrss what the parent had when it started this process, so its other numbers
     are read: what each one has now, a page that n of them share as 1/n in each; its files once; and
     how much more than now each one has had."""
-    if sys.platform == "linux":
+    with suppress(OSError, KeyError):  # not Linux, or one of before 2020
         workers = [str(worker.pid) for worker in multiprocessing.active_children()]
         all_of_them = [_memory(process) for process in ("self", *workers)]
         now = sum(m["Pss_Anon"] + m["Pss_Shmem"] for m in all_of_them) + all_of_them[0]["RssFile"]

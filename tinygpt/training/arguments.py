@@ -105,7 +105,7 @@ class TrainingArguments:
     save_steps: int = 500  # a resume point every so many steps, and at the end
     patience: int = 0  # stop after so many measurements without a better one; 0: never
     seed: int = 0  # of the weights, the batches and dropout
-    workers: int = 0  # that share the rows of a batch; 0: one for each core (GPU: one)
+    workers: int = 0  # how many share the rows of a batch; 0: one for each core (GPU: one)
     device: str | None = None  # "cpu", "gpu", "gpu:1"; None: TINYGPT_DEVICE, or where the model is
     output_dir: str = "runs"  # where the folders of runs are made
 
