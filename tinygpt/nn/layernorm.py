@@ -33,10 +33,10 @@ def layer_norm(x, weight, bias=None, /, *, eps=1e-5):
         dx = dy * n
         dw = ones @ dx.reshape(-1, C)
         db = None if bias is None else ones @ dy.reshape(-1, C)
+        mean, mean_n = ((a @ weight)[..., None] / C for a in (dy, dx))
         xp.multiply(dy, weight, out=dx)
-        mean, mean_n = row_sum(dx) / C, row_dot(dx, n) / C
         dx -= mean
-        dx -= n * mean_n
+        dx -= xp.multiply(n, mean_n, out=n)  # n was made here, and is not needed again
         dx *= r
         return dx, dw, db
 

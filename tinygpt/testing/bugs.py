@@ -129,7 +129,7 @@ BUGS = [
     Bug(
         "layer norm: the third term forgotten",
         "nn/layernorm.py",
-        "        dx -= n * mean_n\n",
+        "        dx -= xp.multiply(n, mean_n, out=n)  # n was made here, and is not needed again\n",
         "",
         "the deviation also depends on x, which is easily forgotten",
     ),
