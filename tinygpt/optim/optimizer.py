@@ -29,10 +29,13 @@ class Optimizer:
     def zero_grad(self) -> None:
         self.vector.zero_grad()
 
-    def step(self, run: Run = map, size: int = PIECE) -> None:
-        """One step along the gradient that is there now. run(work, parts): how the parts of the
-        vector, so many elements on a CPU, are worked off, one after the other or by several
-        workers; no two share an element.
+    def step(
+        self, run: Run = map, size: int = PIECE, factor: float | Array | None = None
+    ) -> None:
+        """One step along the gradient that is there now, multiplied by `factor` first (clipping: a
+        pass over all of it is spared). run(work, parts): how the parts of the vector, so many
+        elements on a CPU, are worked off, one after the other or by several workers; no two share
+        an element.
         """
         w, g = self.vector.data, self.vector.gradient()
         self.steps += 1
@@ -42,7 +45,10 @@ class Optimizer:
 
         def work(part: tuple[slice, float]) -> None:
             at, decay = part
-            self.update(w[at], g[at], decay, *(m[at] for m in self.moments.values()))
+            dw = g[at]
+            if factor is not None:
+                dw *= factor
+            self.update(w[at], dw, decay, *(m[at] for m in self.moments.values()))
 
         parts = [
             (slice(a, min(a + size, end)), decay)

@@ -263,15 +263,16 @@ BUGS = [
         "clipping before the parts are summed",
         "training/trainer.py",
         "                loss = loss + part_loss.data * share\n",
-        "                clip_grad_norm(model, self.arguments.max_grad_norm)\n"
+        "                g = model.vector().gradient()\n"
+        "                g *= clip_factor(grad_norm(model), self.arguments.max_grad_norm) or 1\n"
         "                loss = loss + part_loss.data * share\n",
         "clipping stands after backward, so it slips into the loop over the parts",
     ),
     Bug(
         "clipping each step to the full norm",
         "optim/clip.py",
-        "        if math.isfinite(norm) and norm > max_norm:",
-        "        if math.isfinite(norm):",
+        "if math.isfinite(norm) and norm > max_norm else None",
+        "if math.isfinite(norm) else None",
         "a short gradient is stretched",
     ),
     Bug(

@@ -6,7 +6,7 @@ step. Forked processes have an interpreter each. They share what has to be share
 
     values, moments          one array for all
     gradients                one array for each, added up by the first process
-    rows, rate, step         sent down a pipe at every step
+    rows, rate, factor       sent down a pipe at every step
 
 It is what threads do, in the same order, so the bits are the same. `tinygpt train` works so on
 Linux; in a notebook, where an op may be exchanged at any time, workers are threads.
@@ -117,11 +117,11 @@ class Processes(Workers):
             total += other.vector().grad  # complete: the child has called gradient()
         return sum(losses)
 
-    def update(self, optimizer: Optimizer) -> None:
+    def update(self, optimizer: Optimizer, factor: float | Array | None = None) -> None:
         if not _is_long(optimizer.vector.data, self.threads):
-            return optimizer.step()
-        self._tell("update", [(optimizer.lr, optimizer.steps)] * len(self._pipes))
-        optimizer.step(self._share_of(0))
+            return optimizer.step(factor=factor)
+        self._tell("update", [(optimizer.lr, optimizer.steps, factor)] * len(self._pipes))
+        optimizer.step(self._share_of(0), factor=factor)
         self._answers(len(self._pipes))
 
     def _share_of(self, i: int) -> Callable[..., Iterator[None]]:
@@ -184,11 +184,11 @@ class Processes(Workers):
         vector.gradient()  # zeros where nothing arrived
         return loss
 
-    def _update(self, i: int, lr: float, steps: int) -> None:
+    def _update(self, i: int, lr: float, steps: int, factor: float | None) -> None:
         optimizer = self._trainer.optimizer
         optimizer.lr, optimizer.steps = lr, steps
         optimizer.vector.gradient_is_there()
-        optimizer.step(self._share_of(i))
+        optimizer.step(self._share_of(i), factor=factor)
 
 
 def _portable(error: Exception, i: int) -> Exception:

@@ -73,11 +73,12 @@ class Workers:
             total += other.vector().gradient()
         return sum(results)
 
-    def update(self, optimizer: Optimizer) -> None:
-        """The optimizer's step, divided over the threads where there are two parts for each."""
+    def update(self, optimizer: Optimizer, factor: float | Array | None = None) -> None:
+        """The optimizer's step along factor x the gradient, divided over the threads where there
+        are two parts for each."""
         n, pool = self.threads, self._pool
         if pool is None:
-            return optimizer.step()
+            return optimizer.step(factor=factor)
 
         def run(work: Callable[[Any], None], parts: list[Any]) -> Iterable[object]:
             if len(parts) < 2 * n:
@@ -85,7 +86,7 @@ class Workers:
             shares = divided(len(parts), n)
             return _all(pool, lambda share: [work(part) for part in parts[share]], shares)
 
-        optimizer.step(run, THREAD_PIECE)
+        optimizer.step(run, THREAD_PIECE, factor)
 
 
 def _all(pool: ThreadPoolExecutor, work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:

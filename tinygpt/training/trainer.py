@@ -24,7 +24,7 @@ from tinygpt.files import read_arrays
 from tinygpt.generation.writing import generate_text
 from tinygpt.models.gpt import GPT
 from tinygpt.models.pretrained import WEIGHTS_FILE
-from tinygpt.optim.clip import clip_grad_norm
+from tinygpt.optim.clip import clip_factor, grad_norm
 from tinygpt.optim.schedule import learning_rate
 from tinygpt.text.batches import RandomBatches, check_length, window_batches
 from tinygpt.training.arguments import TrainingArguments, make_optimizer
@@ -114,10 +114,11 @@ class Trainer:
         )
         with self.workers.one_blas_thread_each():
             loss = self._gradient(x, y)
-            self.norm = clip_grad_norm(model, a.max_grad_norm)
+            self.norm = grad_norm(model)
+            factor = clip_factor(self.norm, a.max_grad_norm)
             on_host = is_host(self.norm)  # there a broken gradient never reaches the weights
             if not on_host or (math.isfinite(self.norm) and math.isfinite(loss)):
-                self.workers.update(self.optimizer)
+                self.workers.update(self.optimizer, factor)
         return loss
 
     def _gradient(self, x: np.ndarray, y: np.ndarray) -> Array:
