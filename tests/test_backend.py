@@ -116,6 +116,14 @@ def test_device_names(monkeypatch):
     assert backend.default_device() == "gpu:1"
 
 
+def test_put_product():
+    a, b = np.arange(6.0).reshape(2, 3), np.arange(12.0).reshape(3, 4)
+    out = np.full((2, 4), np.nan)
+    assert backend.put_product(a, b, out, False) is out and np.array_equal(out, a @ b)
+    assert backend.put_product(a, b, out, True) is out and np.array_equal(out, 2 * (a @ b))
+    assert np.array_equal(backend.put_product(a, b, None, False), a @ b)
+
+
 def add_rows_plain(out, ids, rows):
     for i, row in zip(ids, rows, strict=True):
         out[i] += row

@@ -203,6 +203,17 @@ def batched_matmul(a: Array, b: Array, out: Array | None = None) -> Array:
     return array_module(a).matmul(a, b, out=out)
 
 
+def put_product(a: Array, b: Array, out: Array | None, add: bool) -> Array:
+    """a @ b, written into `out` or added to it; a new array where that is None.
+
+    What a weight's gradient is: written where it belongs it needs no copying.
+    """
+    if add:
+        out += a @ b
+        return out
+    return array_module(a).matmul(a, b, out=out)
+
+
 def row_sum(a: Array) -> Array:
     """sum_j a_ij over the last axis.   (..., n) -> (..., 1)
 

@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from tinygpt import AdamW, Tensor, op
+from tinygpt import AdamW, Tensor, nn, op
 from tinygpt.autograd.parameters import Parameter, ParameterVector
 from tinygpt.nn import Linear, Module
 
@@ -97,8 +97,11 @@ def test_a_gradient_that_is_a_function_is_written_where_it_belongs():
     @op
     def scaled(x, w, /):
         def backward(dy):
-            def dw(out):
-                given.append(out)
+            def dw(out, add):
+                given.append((out, add))
+                if add:
+                    out += 3.0 * x * dy
+                    return out
                 return np.multiply(3.0 * x, dy, out=out)
 
             return dy * w * 3.0, dw
@@ -110,10 +113,33 @@ def test_a_gradient_that_is_a_function_is_written_where_it_belongs():
     scaled(x, w).sum().backward()
     scaled(x, w).sum().backward()
     scaled(x, scaled(x, w)).sum().backward()
-    assert np.shares_memory(given[0], vector.grad)
-    assert given[1:] == [None, None, None]  # there is a gradient already, or an op's result
-    assert np.array_equal(w.grad, np.full((3, 3), 3.0 + 3.0 + 9.0))
-    assert np.shares_memory(w.grad, vector.grad)
+    slot = w.node.slot
+    assert np.shares_memory(slot, vector.grad)
+    assert given[0][0] is slot and given[0][1] is False
+    assert given[1][0] is slot and given[1][1] is True  # there is a gradient already
+    assert given[2] == (None, False)  # of an op's result
+    assert given[3][0] is slot and given[3][1] is True
+    assert w.grad is slot and np.array_equal(slot, np.full((3, 3), 3.0 + 3.0 + 9.0))
+
+
+def test_a_gradient_that_is_a_function_reaches_a_tensor_of_its_own():
+    table = Tensor(np.zeros((3, 2), np.float32), requires_grad=True)
+    for _ in range(2):
+        nn.embedding(table, np.array([2, 0, 2])).sum().backward()
+    assert table.grad.tolist() == [[2.0, 2.0], [0.0, 0.0], [4.0, 4.0]]
+
+
+def test_a_table_gets_the_rows_of_all_its_uses():
+    model = Two()
+    model.pack()
+    w, ids = model.layers[1].weight, np.array([1, 1, 0])
+    w.node.slot[...] = np.nan  # stale: nobody may read it
+    nn.embedding(w, ids).sum().backward()
+    assert w.grad.tolist() == [[1.0] * 3, [2.0] * 3, [0.0] * 3]
+    (w * 10.0).sum().backward()
+    nn.embedding(w, ids).sum().backward()
+    assert w.grad.tolist() == [[12.0] * 3, [14.0] * 3, [10.0] * 3]
+    assert w.grad is w.node.slot
 
 
 def test_a_parameter_without_gradient_counts_as_zero():

@@ -11,8 +11,9 @@ The contract of an op:
 1. Positional arguments may be Tensors, arrays, numbers or None (the op gets the array of a Tensor);
    shape, axis and other settings are keywords. `backward` returns one gradient per positional
    argument, in order, of its shape and dtype, or None where there is none or no Tensor is. It is
-   an array, no Tensor (first order only), or a function that returns it, given the array to write
-   it into, or None: then into a new one. Where nothing is recorded, None may stand for `backward`.
+   an array, no Tensor (first order only), or a function f(out, add) that writes it into `out`, or
+   adds it to what is there, and returns `out`; where `out` is None, into a new array. Where nothing
+   is recorded, None may stand for `backward`.
 2. `backward` runs once and never writes into `dy` or into an input; what it allocated itself it
    may overwrite. What it names is what the tape keeps: the tape links nodes and holds no data.
 3. Several outputs are returned as a tuple; `dy` is then a list, None for an output that nobody
@@ -66,7 +67,8 @@ class Leaf:
 
     def add(self, g: Array) -> None:
         if self.grad is not None:
-            self.grad += g
+            if g is not self.grad:  # else it was added there already
+                self.grad += g
         elif self.slot is None:
             self.grad = g.copy()  # in `a + b` both get the same dy, and each needs its own
         else:

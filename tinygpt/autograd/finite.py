@@ -39,7 +39,7 @@ def _watched(name: str, function: Any) -> Any:
         def watched_backward(dy: Any) -> Any:
             grads = backward(dy)
             grads = grads if type(grads) in (tuple, list) else (grads,)
-            grads = [g(None) if callable(g) else g for g in grads]
+            grads = [g(None, False) if callable(g) else g for g in grads]
             for i, g in enumerate(grads):
                 _check(g, f"the gradient of {name}'s argument {i}")
             return grads

@@ -72,10 +72,10 @@ class Mismatch(ValueError):
 
 def checked(g: Any, argument: int, parent: Any) -> Array:
     """The gradient of an argument, as an array for its node. One that came as a function is written
-    where it belongs, a parameter's slice of the flat gradient; into a new array, if that is taken.
-    """
+    where it belongs, a parameter's slice of the flat gradient, or added to what is there."""
     if callable(g):
-        g = g(getattr(parent, "slot", None) if parent.grad is None else None)
+        slot = getattr(parent, "slot", None)
+        g = g(slot, slot is not None and parent.grad is not None)
     g = g if type(g) in ARRAYS else np.asarray(g)  # a full sum is a NumPy scalar
     if g.shape != parent.shape or g.dtype != parent.dtype:
         raise Mismatch(argument, parent, g)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinygpt.autograd.engine import Tensor, op, recording
-from tinygpt.backend import Array, add_rows, array_module, is_host, like
+from tinygpt.backend import Array, add_rows, array_module, is_host, like, put_product
 from tinygpt.nn.module import Module, normal
 
 
@@ -39,9 +39,15 @@ def embedding(table, ids, /):
         check_ids(ids, shape[0])
     ids = like(ids, table)
 
-    def backward(dy):  # dtable[ids_i] += dy_i
-        dtable = xp.zeros(shape, dy.dtype)
-        add_rows(dtable, ids.reshape(-1), dy.reshape(-1, shape[1]))
+    def backward(dy):
+        def dtable(out, add):  # out[ids_i] += dy_i: a few rows of a table that may be large
+            if out is None:
+                out = xp.zeros(shape, dy.dtype)
+            elif not add:
+                out[...] = 0
+            add_rows(out, ids.reshape(-1), dy.reshape(-1, shape[1]))
+            return out
+
         return dtable, None
 
     return table[ids], backward
@@ -54,13 +60,12 @@ def unembed(x, table, /):
     unembed((12, 64, 128), (65, 128)) -> (12, 64, 65). With tied weights the table is that of the
     embedding (Press & Wolf 2017, "Using the Output Embedding to Improve Language Models").
     """
-    xp = array_module(x)
     rows = x.reshape(-1, x.shape[-1])  # (..., C) -> (N, C)
     to_table = recording(1)  # a frozen table wants no gradient
 
     def backward(dy):  # dx = dy table,  dtable = dy^T x
         dy = dy.reshape(len(rows), -1)
-        dtable = (lambda out: xp.matmul(dy.T, rows, out=out)) if to_table else None
+        dtable = (lambda out, add: put_product(dy.T, rows, out, add)) if to_table else None
         return (dy @ table).reshape(x.shape), dtable
 
     return (rows @ table.T).reshape((*x.shape[:-1], len(table))), backward

@@ -4,7 +4,7 @@ import numpy as np
 
 from tinygpt.autograd.engine import Tensor, op, recording
 from tinygpt.autograd.parameters import Parameter
-from tinygpt.backend import array_module
+from tinygpt.backend import array_module, put_product
 from tinygpt.nn.module import Module, normal
 
 
@@ -25,7 +25,7 @@ def linear(x, weight, bias=None, /):
     def backward(dy):  # dx = dy W^T,  dW = x^T dy,  db = the sum of the rows of dy
         dy = dy.reshape(len(rows), -1)
         dx = (dy @ weight.T).reshape(x.shape) if to_x else None
-        dw = (lambda out: xp.matmul(rows.T, dy, out=out)) if to_weight else None
+        dw = (lambda out, add: put_product(rows.T, dy, out, add)) if to_weight else None
         db = None if bias is None else xp.ones(len(dy), dy.dtype) @ dy
         return dx, dw, db
 

@@ -29,9 +29,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         self.vector.zero_grad()
 
-    def step(
-        self, run: Run = map, size: int = PIECE, factor: float | Array | None = None
-    ) -> None:
+    def step(self, run: Run = map, size: int = PIECE, factor: float | Array | None = None) -> None:
         """One step along the gradient that is there now, multiplied by `factor` first (clipping: a
         pass over all of it is spared). run(work, parts): how the parts of the vector, so many
         elements on a CPU, are worked off, one after the other or by several workers; no two share

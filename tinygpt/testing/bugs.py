@@ -185,8 +185,8 @@ BUGS = [
     Bug(
         "embedding: repeated ids overwrite",
         "nn/embedding.py",
-        "        add_rows(dtable, ids.reshape(-1), dy.reshape(-1, shape[1]))\n",
-        "        dtable[ids] += dy\n",
+        "            add_rows(out, ids.reshape(-1), dy.reshape(-1, shape[1]))\n",
+        "            out[ids] += dy\n",
         "+= on an index with repeats adds only once",
     ),
     Bug(
