@@ -148,7 +148,7 @@ def test_a_process_that_was_killed():
     with forked(t):
         steps(t, 3)
         os.kill(t.workers._children[1].pid, signal.SIGKILL)
-        with pytest.raises(TrainingError, match="a worker process ended with code -9"):
+        with pytest.raises(TrainingError, match="step 4: a worker process ended with code -9"):
             steps(t, 1)
 
 

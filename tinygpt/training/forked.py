@@ -83,7 +83,7 @@ class Processes(Workers):
         keep_freed_memory()  # only now: the old arrays go back to the system
 
         context = multiprocessing.get_context("fork")
-        self._sent = 0
+        self._sent, self._step = 0, 0
         self._pipes: list[Any] = []
         self._children: list[Any] = []
         for i in range(1, n):
@@ -108,6 +108,7 @@ class Processes(Workers):
         """The same sum. A function cannot be sent, so the children do what they know: `work` is
         the trainer's `backward`."""
         first, *others = self.models
+        self._step = self._trainer.optimizer.steps + 1
         mine, *theirs = divided(rows, len(self.models))
         drawing = first.vector().drawing()
         self._tell("backward", [(share, drawing, *args) for share in theirs])
@@ -152,8 +153,8 @@ class Processes(Workers):
         except (EOFError, OSError):
             self._children[i].join()
             return TrainingError(
-                f"a worker process ended with code {self._children[i].exitcode} (-9: it was "
-                f"killed, often because memory ran out). "
+                f"step {self._step}: a worker process ended with code "
+                f"{self._children[i].exitcode} (-9: it was killed, often because memory ran out). "
                 f"{self._trainer.what_is_saved() if self._trainer.folder else ''}".rstrip()
             )
 
