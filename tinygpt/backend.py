@@ -67,7 +67,8 @@ def device_index(device: str) -> int | None:
         return None
     if kind == "gpu" and (index.isdecimal() or device == "gpu"):
         return int(index or 0)
-    raise ValueError(f'expected device "cpu", "gpu" or "gpu:1", got {device!r}')
+    hint = '; here it is "gpu"' if kind in ("cuda", "mps", "tpu") else ""
+    raise ValueError(f'expected device "cpu", "gpu" or "gpu:1", got {device!r}{hint}')
 
 
 _ready: set[int] = set()  # GPUs that have answered

@@ -395,7 +395,7 @@ LINEAR = {
     "transpose": (ops.transpose, (X,)),
     "lookup": (lambda t, i: t[i], (X, np.array([0, 2, 2]))),
     "concat": (ops.concat, (X, X)),
-    "split": (lambda x: ops.split(x, n=5), (X,)),
+    "split": (lambda x: ops.split(x, n=5, axis=-1), (X,)),
     "product with a constant": (lambda x: np.arange(6.0).reshape(2, 3) @ x, (X,)),
     "stretched": (lambda x: ops.broadcast_to(x, shape=(4, 3, 5)), (X,)),
 }
@@ -478,3 +478,117 @@ def raises(kind, f, *args, **settings):
 
 def test_public_names():
     assert issubclass(tg.GradientError, AssertionError)
+
+
+# ---------------------------------------------------- linear functions at points where they are 0
+
+ZERO_SOMEWHERE = {
+    "three times": lambda x: x * 3.0,
+    "minus the point": None,  # x - x0, made below
+    "mean": lambda x: x.mean(),
+    "mean of rows": lambda x: x.mean(axis=-1),
+    "sum": lambda x: x.sum(),
+    "negative": lambda x: -x,
+}
+POINTS = {
+    "zeros": lambda shape, rng: np.zeros(shape),
+    "centred": lambda shape, rng: (lambda a: a - a.mean())(rng.standard_normal(shape)),
+}
+
+
+@pytest.mark.parametrize("shape", [(3,), (7, 3), (2, 3, 5), (1,), (4, 1)])
+@pytest.mark.parametrize("name", list(ZERO_SOMEWHERE))
+@pytest.mark.parametrize("point", list(POINTS))
+def test_a_linear_function_is_accepted_where_its_value_is_0(name, shape, point):
+    """There the rounding of h <g, v> is all that is left, and falls as h: it is no remainder."""
+    for seed in range(5):
+        x = POINTS[point](shape, np.random.default_rng(seed))
+        kept = x.copy()
+        f = ZERO_SOMEWHERE[name] or (lambda t, kept=kept: t - kept)
+        check_gradient(f, x, seed=seed)
+
+
+@pytest.mark.parametrize("shape", [(3,), (7, 3), (40, 5)])
+def test_a_gradient_off_by_a_two_thousandth_is_refused_there_too(shape):
+    @op
+    def nearly(x, /):
+        return x * 3.0, lambda dy: dy * (3.0 * (1 + 1 / 2000))
+
+    with pytest.raises(GradientError):
+        check_gradient(nearly, np.zeros(shape))
+
+
+def test_the_taylor_slope_alone_sees_it():
+    """What 64 elements of many do not show: one wrong element of 10 000, at a point of value 0."""
+
+    @op
+    def one_wrong(x, /):
+        def backward(dy):
+            dx = dy * 3.0
+            dx[5003] *= 1.5
+            return dx
+
+        return x * 3.0, backward
+
+    with pytest.raises(GradientError):
+        check_gradient(one_wrong, np.zeros(10_000), samples=4)
+
+
+# -------------------------------------------------------------------- how an array lies in memory
+
+
+def test_an_op_that_is_right_for_contiguous_arrays_alone_is_refused():
+    @op
+    def exp_in_pieces(x, /):
+        y = np.empty_like(x)
+        y.reshape(-1)[:] = np.exp(x).reshape(-1)  # of a transposed y this is a copy
+        return y, lambda dy: dy * np.exp(x)
+
+    with pytest.raises(GradientError, match="transposed in memory"):
+        check_gradient(exp_in_pieces, np.random.default_rng(0).standard_normal((3, 4)))
+
+
+def test_a_backward_that_is_right_for_contiguous_arrays_alone_is_refused():
+    @op
+    def exp_back_in_pieces(x, /):
+        y = np.exp(x)
+
+        def backward(dy):
+            dx = np.zeros_like(x)
+            dx.reshape(-1)[:] = (dy * y).reshape(-1)
+            return dx
+
+        return y, backward
+
+    with pytest.raises(GradientError, match="other gradients"):
+        check_gradient(exp_back_in_pieces, np.random.default_rng(0).standard_normal((3, 4)))
+
+
+def test_an_op_that_raises_for_such_an_array_says_which():
+    @op
+    def viewed(x, /):
+        if not x.flags.c_contiguous:
+            raise ValueError("no view")
+        return x * 1.0, lambda dy: dy
+
+    with pytest.raises(ValueError, match="no view") as caught:
+        check_gradient(viewed, np.ones((2, 3)))
+    assert "transposed in memory" in str(caught.value.__notes__)
+
+
+def test_a_report_shows_its_table_in_a_notebook():
+    assert repr(check_gradient(lambda x: x * x, np.ones(2))).startswith("the function: gradient ok")
+
+
+def test_dropout_in_train_mode_is_checked_with_one_mask():
+    class Net(tg.Module):
+        def __init__(self):
+            self.linear, self.drop = tg.nn.Linear(3, 4, rng=0), tg.nn.Dropout(0.5)
+
+        def __call__(self, x):
+            return self.drop(self.linear(x))
+
+    check_gradient(Net().train(), np.ones((2, 3)))
+    net = Net().train()
+    with pytest.raises(GradientError, match=r"model\.eval\(\)"):
+        check_gradient(lambda x: net.to("float64")(x), np.ones((2, 3)))

@@ -1,6 +1,7 @@
 """The small ops: their values, their edges, and that each one has a gradient check."""
 
 import builtins
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -157,14 +158,14 @@ def test_repeated_indices_add_up():
 
 def test_concat_and_split_are_inverse():
     x = leaf(np.arange(12.0).reshape(2, 6))
-    parts = ops.split(x, n=3)
+    parts = ops.split(x, n=3, axis=1)
     assert [p.shape for p in parts] == [(2, 2)] * 3
-    assert np.array_equal(ops.concat(*parts).numpy(), x.numpy())
+    assert np.array_equal(ops.concat(*parts, axis=1).numpy(), x.numpy())
 
 
 def test_an_unused_part_of_a_split_gets_zeros():
     x = leaf(np.arange(6.0))
-    _, middle, _ = ops.split(x, n=3)
+    _, middle, _ = ops.split(x, n=3, axis=-1)
     middle.sum().backward()
     assert x.grad.tolist() == [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]
 
@@ -181,3 +182,62 @@ def test_views_and_shared_memory_do_not_deceive_the_check():
     """G1, G2 with our own ops: transpose returns a view; one row repeated by stride 0."""
     check_gradient(ops.transpose, np.array([[1.0, 2.0], [3.0, 4.0]]))
     check_gradient(lambda x: x * x, np.broadcast_to(np.array([1.0, 2.0]), (3, 2)))
+
+
+def test_concat_stack_and_split_have_one_default_axis():
+    """NumPy's and PyTorch's: 0."""
+    a, b = np.zeros((2, 3)), np.ones((2, 3))
+    assert ops.concat(a, b).shape == (4, 3)
+    assert ops.stack(a, b).shape == (2, 2, 3)
+    assert [p.shape for p in ops.split(np.zeros((4, 6)), n=2)] == [(2, 6), (2, 6)]
+
+
+def test_the_gradient_of_a_matrix_behind_a_stack_takes_the_memory_of_one():
+    """x @ w of (B, T, C) and (C, V): the gradient of w is made once, not B times and summed."""
+    B, T, C, V = 32, 2, 64, 256
+    x, w = leaf(np.ones((B, T, C))), leaf(np.ones((C, V)))
+    y = x @ w
+    tracemalloc.start()
+    y.sum().backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * w.data.nbytes  # a stack of them would be 32 times as large
+
+
+def test_an_empty_index():
+    assert leaf([1.0, 2.0])[[]].shape == (0,)
+    x = leaf([1.0, 2.0])
+    x[[]].sum().backward()
+    assert x.grad.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (lambda x: x.relu(), 0.0),
+        (lambda x: x.abs(), 0.0),
+        (lambda x: x.norm(), 0.0),
+        (lambda x: (x - x).std(), 0.0),
+        (lambda x: x.clip(min=0.0), 1.0),
+    ],
+)
+def test_the_slope_at_zero(f, slope):
+    """PyTorch's, and a number: nothing divides by 0."""
+    x = leaf([0.0])
+    with np.errstate(all="raise"):
+        f(x).sum().backward()
+    assert x.grad.tolist() == [slope]
+
+
+def test_sigmoid_and_log_softmax_of_large_numbers():
+    x = leaf([-1000.0, 0.0, 1000.0])
+    with np.errstate(all="raise", under="ignore"):
+        assert x.sigmoid().numpy().tolist() == [0.0, 0.5, 1.0]
+        assert ops.silu(x).numpy().tolist() == [0.0, 0.0, 1000.0]
+        assert x.log_softmax().numpy().tolist() == [-2000.0, -1000.0, 0.0]
+
+
+@pytest.mark.parametrize("subscripts", ["ij,jk", "ii->i", "...i->i"])
+def test_einsum_says_what_it_cannot(subscripts):
+    with pytest.raises(ValueError, match="expected letters as in"):
+        ops.einsum(subscripts, np.ones((2, 2)), np.ones((2, 2)))

@@ -150,7 +150,7 @@ def test_a_parameter_without_gradient_counts_as_zero():
     (model.layers[1].weight * 1.0).sum().backward()
     gradient = vector.gradient()
     assert np.count_nonzero(gradient) == 9
-    assert model.shift.grad.tolist() == [0.0, 0.0, 0.0]
+    assert model.shift.grad is None  # none arrived, and its slice holds zeros
 
 
 def test_a_tied_parameter_gets_the_sum_of_its_uses():
@@ -168,7 +168,7 @@ def test_packing_anew_makes_an_older_optimizer_raise():
     model = Two()
     optimizer = AdamW(model)
     model.pack()
-    with pytest.raises(RuntimeError, match="make the optimizer after"):
+    with pytest.raises(RuntimeError, match="Make the optimizer"):
         optimizer.step()
 
 
@@ -182,7 +182,7 @@ def test_conversion_makes_an_older_optimizer_raise_and_keeps_the_objects():
         p is q for p, q in zip(model.parameters(), parameters, strict=True)
     )
     assert model.vector().data.dtype == np.float64
-    with pytest.raises(RuntimeError, match="make the optimizer after"):
+    with pytest.raises(RuntimeError, match="Make the optimizer"):
         optimizer.step()
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tinygpt.autograd.parameters import Parameter
 from tinygpt.nn.attention import attention
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.softmax import softmax
@@ -10,26 +11,13 @@ from tinygpt.optim.clip import clip_grad_norm
 from tinygpt.optim.schedule import learning_rate
 
 
-class OneVector:
-    """What clip_grad_norm needs of a model: the gradients as one flat vector."""
-
-    def __init__(self, grads):
-        self.flat = np.concatenate([g.ravel() for g in grads])
-
-    def vector(self):
-        return self
-
-    def gradient(self):
-        return self.flat
-
-
 def clip(grads, max_norm):
-    model = OneVector(grads)
-    norm = clip_grad_norm(model, max_norm)
-    start = 0
-    for g in grads:
-        g[...] = model.flat[start : start + g.size].reshape(g.shape)
-        start += g.size
+    parameters = [Parameter(np.zeros_like(g)) for g in grads]
+    for p, g in zip(parameters, grads, strict=True):
+        p.grad = g
+    norm = clip_grad_norm(parameters, max_norm)
+    for p, g in zip(parameters, grads, strict=True):
+        g[...] = p.grad
     return float(norm)
 
 

@@ -1,5 +1,7 @@
 """Dropout: the mask is a hash, so it is the same wherever it is drawn."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -88,16 +90,61 @@ def test_an_optimiser_step_moves_on_to_the_next_mask():
     model = Layer().train()
     optimizer = AdamW(model, lr=0.0)
     x = np.ones((1, 4), np.float32)
-    first, again = model(x).numpy(), model(x).numpy()
-    assert np.array_equal(first, again)
-    model(x).sum().backward()
+    first = model(x)
+    first.sum().backward()
     optimizer.step()
-    assert not np.array_equal(model(x).numpy() == 0, first == 0)
+    assert not np.array_equal(model(x).numpy() == 0, first.numpy() == 0)
 
 
-def test_without_a_packed_model_the_mask_is_that_of_seed_0():
+def dropped(drop):
+    return drop(np.ones((4, 500), np.float32)).numpy() == 0
+
+
+def differ(masks):
+    return all(
+        0.3 < np.mean(a != b) < 0.7 for i, a in enumerate(masks) for b in masks[:i]
+    )  # independent masks of p = 0.5 differ in half of their elements
+
+
+def test_every_forward_draws_another_mask_in_no_packed_model():
+    """A loop by hand with `p.data -= lr * p.grad`: no optimizer, no pack()."""
+    a, b = Dropout(0.5).train(), Dropout(0.5).train()
+    assert differ([dropped(d) for d in (a, b, a, b, a)])
+
+
+def test_every_forward_draws_another_mask_between_two_steps():
+    """Two micro-batches of one step, in a loop by hand that accumulates gradients."""
+    model = two_dropouts()
+    AdamW(model, lr=0.1)
+    masks = [dropped(model.first), dropped(model.second), dropped(model.first)]
+    model.vector().steps += 1
+    assert differ([*masks, dropped(model.first), dropped(model.first)])
+
+
+def test_a_part_that_was_announced_has_masks_of_its_own():
+    """Asked again for the same rows, the Trainer's forward drops the same elements."""
+    model, vector = two_dropouts(), None
+    vector = model.vector()
+    masks = []
+    for row in (0, 4, 0):
+        vector.begin_part(row)
+        masks.append([dropped(model.first), dropped(model.first)])
+    assert np.array_equal(masks[0], masks[2])
+    assert differ([*masks[0], *masks[1]])
+
+
+def test_copies_of_a_dropout_drop_other_elements():
     drop = Dropout(0.5).train()
-    assert drop.settings() == {"p": 0.5, "key": make_key(0, 0, 0)}
+    assert differ([dropped(d) for d in (drop, copy.deepcopy(drop), copy.deepcopy(drop))])
+
+
+def two_dropouts():
+    class Layer(Module):
+        def __init__(self):
+            self.linear = nn.Linear(2, 2, rng=0)
+            self.first, self.second = Dropout(0.5), Dropout(0.5)
+
+    return Layer().train().pack()
 
 
 def test_attention_weights_are_dropped_alike_in_forward_and_backward():

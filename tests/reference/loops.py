@@ -123,10 +123,10 @@ def mean(x, *, axis=None, keepdims=False):
     return reduction(x, axis, keepdims, lambda numbers: math.fsum(numbers) / len(numbers))
 
 
-def var(x, *, axis=None, keepdims=False):
+def var(x, *, axis=None, keepdims=False, ddof=0):
     def combine(numbers):
         centre = math.fsum(numbers) / len(numbers)
-        return math.fsum((v - centre) ** 2 for v in numbers) / len(numbers)
+        return math.fsum((v - centre) ** 2 for v in numbers) / (len(numbers) - ddof)
 
     return reduction(x, axis, keepdims, combine)
 
@@ -238,7 +238,7 @@ def getitem(x, *, index):
     return y
 
 
-def concat(*parts, axis=-1):
+def concat(*parts, axis=0):
     axis %= parts[0].ndim
     shape = list(parts[0].shape)
     shape[axis] = math.fsum(p.shape[axis] for p in parts)
@@ -263,7 +263,7 @@ def stack(*parts, axis=0):
     return y
 
 
-def split(x, *, n, axis=-1):
+def split(x, *, n, axis=0):
     axis %= x.ndim
     size = x.shape[axis] // n
     shape = [size if a == axis else m for a, m in enumerate(x.shape)]
@@ -277,7 +277,9 @@ def split(x, *, n, axis=-1):
 # ---------------------------------------------------------------------------------- components
 
 
-def softmax(x):
+def softmax(x, *, axis=-1):
+    if axis != -1:
+        return softmax(x.swapaxes(axis, -1)).swapaxes(axis, -1)
     y = np.empty(x.shape)
     for at in indices(x.shape[:-1]):
         row = [x[(*at, j)].item() for j in range(x.shape[-1])]
@@ -420,7 +422,7 @@ def attention(q, k, v, *, causal=True, key_padding=None, slopes=None, p=0.0, key
             if key_padding is None or key_padding[b, s]:
                 product_ = math.fsum(q[b, h, t, d].item() * k[b, h, s, d].item() for d in range(D))
                 slope = 0.0 if slopes is None else slopes[h]
-                scores[s] = product_ / math.sqrt(D) - slope * abs(here - s)
+                scores[s] = product_ / math.sqrt(D) - slope * builtins.abs(here - s)
         for s, score in scores.items():
             w = 1 / math.fsum(math.exp(other - score) for other in scores.values())
             if p:
@@ -429,3 +431,112 @@ def attention(q, k, v, *, causal=True, key_padding=None, slopes=None, p=0.0, key
             for d in range(D):
                 y[b, h, t, d] += w * v[b, h, s, d].item()
     return y
+
+
+# ----------------------------------------------------------------------------------- more_ops.py
+
+
+def relu(x):
+    return elementwise(lambda a: a if a > 0 else 0.0, x)
+
+
+def sigmoid(x):
+    return elementwise(lambda a: 1 / (1 + math.exp(-a)), x)
+
+
+def silu(x):
+    return elementwise(lambda a: a / (1 + math.exp(-a)), x)
+
+
+def sin(x):
+    return elementwise(math.sin, x)
+
+
+def cos(x):
+    return elementwise(math.cos, x)
+
+
+def abs(x):
+    return elementwise(lambda a: -a if a < 0 else a, x)
+
+
+def clip(x, *, min=None, max=None):
+    def clipped(a):
+        a = min if min is not None and a < min else a
+        return max if max is not None and a > max else a
+
+    return elementwise(clipped, x)
+
+
+def minimum(a, b):
+    return elementwise(lambda x, y: x if x < y else y, a, b)
+
+
+def min(x, *, axis=None, keepdims=False):
+    return -max(-x, axis=axis, keepdims=keepdims)
+
+
+def std(x, *, axis=None, keepdims=False, ddof=0):
+    return elementwise(math.sqrt, var(x, axis=axis, keepdims=keepdims, ddof=ddof))
+
+
+def norm(x, *, axis=None, keepdims=False):
+    squares = elementwise(lambda a: a * a, x)
+    return elementwise(math.sqrt, sum(squares, axis=axis, keepdims=keepdims))
+
+
+def cumsum(x, *, axis=-1):
+    y = np.empty(x.shape)
+    axis %= x.ndim
+    for i in indices(x.shape):
+        y[i] = math.fsum(x[(*i[:axis], j, *i[axis + 1 :])] for j in range(i[axis] + 1))
+    return y
+
+
+def log_softmax(x, *, axis=-1):
+    y = np.empty(x.shape)
+    axis %= x.ndim
+    for i in indices(x.shape):
+        row = [x[(*i[:axis], j, *i[axis + 1 :])] for j in range(x.shape[axis])]
+        y[i] = x[i] - math.log(math.fsum(map(math.exp, row)))
+    return y
+
+
+def take_along_axis(x, at, *, axis=-1):
+    y = np.empty(at.shape)
+    axis %= x.ndim
+    for i in indices(at.shape):
+        y[i] = x[(*i[:axis], at[i], *i[axis + 1 :])]
+    return y
+
+
+def einsum(subscripts, *operands):
+    inputs, result = subscripts.split("->")
+    parts = inputs.split(",")
+    size = {s: n for part, a in zip(parts, operands, strict=True)
+            for s, n in zip(part, a.shape, strict=True)}  # fmt: skip
+    letters = "".join(size)
+    y = np.zeros([size[s] for s in result])
+    for values in product(*(range(size[s]) for s in letters)):
+        at = dict(zip(letters, values, strict=True))
+        term = math.prod(
+            a[tuple(at[s] for s in part)] for part, a in zip(parts, operands, strict=True)
+        )
+        y[tuple(at[s] for s in result)] += term
+    return y
+
+
+def _on_one_side(x, wanted):
+    y = np.zeros(x.shape)
+    for i in indices(x.shape):
+        if wanted(i[-1] - i[-2]):
+            y[i] = x[i]
+    return y
+
+
+def tril(x, *, k=0):
+    return _on_one_side(x, lambda right: right <= k)
+
+
+def triu(x, *, k=0):
+    return _on_one_side(x, lambda right: right >= k)

@@ -24,8 +24,9 @@ import contextlib
 import functools
 import itertools
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Generic, ParamSpec
 
 from tinygpt.autograd.operators import Named, Operators, as_array, checked, describe, unwrap
 from tinygpt.backend import ARRAYS, Array, array_module
@@ -37,6 +38,7 @@ class _Thread(threading.local):
 
 
 _thread, _clock = _Thread(), itertools.count()
+Inputs = ParamSpec("Inputs")
 
 
 @contextlib.contextmanager
@@ -58,12 +60,17 @@ def recording(argument: int | None = None) -> bool:
 
 class Leaf:
     """Where the gradients of a Tensor that no op made are summed, until zero_grad(). `slot` is a
-    parameter's slice of the flat gradient, stale while grad is None: the first overwrites it."""
+    parameter's slice of the flat gradient, stale while grad is None: the first overwrites it.
+    `written`: when the values were last changed in place, which a backward must not miss."""
 
-    __slots__ = ("dtype", "grad", "shape", "slot")
+    __slots__ = ("dtype", "grad", "shape", "slot", "written")
 
     def __init__(self, data: Array, slot: Array | None = None):
         self.shape, self.dtype, self.grad, self.slot = data.shape, data.dtype, None, slot
+        self.written = 0
+
+    def was_written(self) -> None:
+        self.written = next(_clock)
 
     def add(self, g: Array) -> None:
         if self.grad is not None:
@@ -76,14 +83,14 @@ class Leaf:
 
 
 class Node:
-    """One call of an op: how to go back through it, and to whom."""
+    """One call of an op: how to go back through it, and to whom. `retain`: keep the gradient."""
 
-    __slots__ = ("backward", "dtype", "grad", "name", "ours", "parents", "shape", "time")
+    __slots__ = ("backward", "dtype", "grad", "name", "ours", "parents", "retain", "shape", "time")
 
     def __init__(self, name: str, backward: Any, parents: Any, y: Array):
         self.name, self.backward, self.parents, self.time = name, backward, parents, next(_clock)
         self.grad: Any = None
-        self.shape, self.dtype = y.shape, y.dtype
+        self.shape, self.dtype, self.retain = y.shape, y.dtype, False
 
     def add(self, g: Array) -> None:
         if self.grad is None:
@@ -99,7 +106,12 @@ class Node:
         self.grad, self.backward, self.parents = None, None, ()
         if dy is None or (type(dy) is list and all(part is None for part in dy)):
             return
+        if self.retain:
+            self.grad = dy.copy()
         try:
+            for i, parent in enumerate(parents):
+                if type(parent) is Leaf and parent.written > self.time:
+                    raise RuntimeError(f"argument {i} was changed in place after the forward")
             grads = backward(dy)
             grads = grads if type(grads) in (tuple, list) else (grads,)
             if len(grads) < len(parents):
@@ -126,15 +138,15 @@ def latest_first(root: Node) -> list[Node]:
     return sorted(nodes, key=lambda node: node.time, reverse=True)
 
 
-class Op(Named):
+class Op(Named, Generic[Inputs]):
     """A differentiable function. `function` is looked up at every call, so it can be exchanged."""
 
-    def __init__(self, function: Callable):
+    def __init__(self, function: Callable[Inputs, Any]):
         functools.update_wrapper(self, function)
         self.function, self.name = function, function.__name__
         self.ship()
 
-    def __call__(self, *args: Any, **settings: Any) -> Any:
+    def __call__(self, *args: Inputs.args, **settings: Inputs.kwargs) -> "Tensor":
         arrays, parents = unwrap(args)
         wanted = parents if _thread.grad_enabled and any(parents) else ()
         before, _thread.wanted = _thread.wanted, wanted
@@ -151,8 +163,10 @@ class Op(Named):
                     for i, out in enumerate(outputs):
                         hand_in = functools.partial(node.grad.__setitem__, i)
                         out.node = Node(self.name, hand_in, [node], out.data)
-            return outputs if several else outputs[0]
+            return outputs if several else outputs[0]  # type: ignore  a tuple unpacks to Tensors
         except Exception as error:
+            if isinstance(error, TypeError):
+                self.refuse_misuse(arrays, settings)
             error.add_note(f"in {self.name}{describe(arrays)}")
             raise
         finally:
@@ -165,7 +179,8 @@ op = Op
 class Tensor(Operators):
     """An array, and where its gradient goes.   Tensor([1.0, 2.0], requires_grad=True)
     Numbers and lists of floats become float32; arrays and NumPy scalars keep their dtype, and an
-    array is shared, not copied. `.grad` is None until a backward() reaches it, then an array."""
+    array is shared, not copied: who writes into x.data between forward and backward() changes what
+    backward sees, and nobody notices (x -= ... in no_grad() is noticed)."""
 
     __slots__ = ("__weakref__", "data", "node")
 
@@ -190,8 +205,38 @@ class Tensor(Operators):
         for node in nodes:
             node.run()
 
-    grad = property(lambda self: self.node.grad if type(self.node) is Leaf else None)
-    requires_grad = property(lambda self: self.node is not None)
+    @property
+    def grad(self) -> Any:
+        """The gradient as an array, None before a backward() has reached it. An op's result keeps
+        its own only if retain_grad() was called before."""
+        if type(self.node) is Node and not self.node.retain:
+            what = f"the gradient of {self.node.name}'s result is not kept"
+            warnings.warn(f"{what}: call .retain_grad() before backward()", stacklevel=2)
+        return None if self.node is None else self.node.grad
+
+    @grad.setter
+    def grad(self, g: Any) -> None:
+        if type(self.node) is not Leaf:
+            raise ValueError("only a Tensor with requires_grad=True that no op made has a .grad")
+        self.node.grad = None
+        if g is not None:
+            self.node.add(checked(g, 0, self.node))
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this result of an op, to look at after backward()."""
+        if type(self.node) is Node:
+            self.node.retain = True
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if type(self.node) is Node:
+            raise RuntimeError("this is the result of an op: use .detach(), or no_grad()")
+        if wanted != self.requires_grad:
+            self.node = Tensor(self.data, requires_grad=wanted).node
 
     def detach(self) -> "Tensor":
         """The same array without its history."""

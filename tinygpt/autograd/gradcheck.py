@@ -26,10 +26,27 @@ import numpy as np
 from tinygpt.autograd.diagnosis import Circumstances, Number, cause_of_mismatch, likely_cause
 from tinygpt.autograd.engine import Leaf, Tensor, no_grad, op
 from tinygpt.autograd.operators import Mismatch
-from tinygpt.backend import like, to_cpu, to_device
+from tinygpt.backend import array_module, like, to_cpu, to_device
 
 DIRECTIONS = 4  # random directions through an argument that is too large to walk element by element
 REDRAWS = 8  # other points to try where the function has a kink
+
+
+def _transposed(a: Any) -> Any:
+    """The same values, the first axis running fastest in memory."""
+    return a.transpose().copy().transpose() if a.ndim > 1 else a
+
+
+def _strided(a: Any) -> Any:
+    """The same values, every second element along the last axis of a longer array."""
+    if not a.ndim:
+        return a
+    wide = array_module(a).zeros((*a.shape[:-1], 2 * a.shape[-1]), a.dtype)
+    wide[..., ::2] = a
+    return wide[..., ::2]
+
+
+LAYOUTS = {"transposed in memory": _transposed, "not next to each other in memory": _strided}
 
 
 class GradientError(AssertionError):
@@ -67,9 +84,9 @@ class ArgumentReport:
     directions: int  # how many random directions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GradientReport:
-    """What check_gradient looked at. print(report) shows a table."""
+    """What check_gradient looked at; it is shown as a table."""
 
     op: str
     arguments: tuple[ArgumentReport, ...]
@@ -87,6 +104,8 @@ class GradientReport:
             shape = str(a.shape)
             lines.append(f"  {a.name:<12} {shape:<16} {a.worst_error:.1e} at {at}  ({looked})")
         return "\n".join(lines)
+
+    __repr__ = __str__
 
 
 @dataclass
@@ -129,7 +148,9 @@ def check_gradient(
     another point near by is drawn; if none is smooth, that is said.
 
     Also refused: a gradient of another shape or dtype, a backward or forward that writes into dy or
-    into an input, a function that gives two answers for the same inputs.
+    into an input, a function that gives two answers for the same inputs, or another one where they
+    lie otherwise in memory (transposed, every second element of an array). Dropout in a Module that
+    is in train mode drops the same elements at each call here.
     """
     name, rng = name_of(fn), np.random.default_rng(seed)
     values, names = [promote(x) for x in inputs], _argument_names(fn, len(inputs))
@@ -173,6 +194,8 @@ class _Check:
         self.device = device
         self.fn, self.name, self.values, self.arguments = fn, name, values, arguments
         self.eps, self.tolerance, self.samples = eps, tolerance, samples
+        modules = fn.modules() if hasattr(fn, "modules") else ()
+        self.dropouts = [m for m in modules if hasattr(m, "forwards")]
 
     def run(self, rng: np.random.Generator) -> GradientReport:
         before = [a.array.copy() for a in self.arguments]
@@ -186,6 +209,7 @@ class _Check:
         claimed = self.claimed_gradients(ys)
         self.refuse_changes("backward", before)
         self.refuse_two_answers(self.outputs, self.forward())
+        self.refuse_layouts(claimed)
         reports = []
         for argument, gradient in zip(self.arguments, claimed, strict=True):
             points = list(_points(argument.array.shape, self.samples, rng))
@@ -196,13 +220,16 @@ class _Check:
 
     # ------------------------------------------------------------------------------ calling fn
 
-    def call(self) -> list[Tensor]:
-        """The outputs that are floats, recorded, over the present values of the arguments."""
+    def call(self, layout: Callable[[Any], Any] = lambda a: a) -> list[Tensor]:
+        """The outputs that are floats, recorded, over the present values of the arguments, as they
+        lie in memory after `layout`."""
         fresh, tensors = iter(self.arguments), list(self.values)
+        for dropout in self.dropouts:
+            dropout.forwards = 0  # the same masks again
         for i, v in enumerate(self.values):
             if is_float_array(v):
                 argument = next(fresh)
-                data = to_device(argument.array, self.device)
+                data = layout(to_device(argument.array, self.device))
                 argument.leaf = tensors[i] = Tensor(data, requires_grad=True)
             elif isinstance(v, np.ndarray):
                 tensors[i] = to_device(v, self.device)
@@ -427,7 +454,14 @@ class _Check:
 
         hs = (0.01 * 0.5 ** np.arange(10)).tolist()
         remainders = [abs(moved(h) - h * slope) for h in hs]
-        visible = list(takewhile(lambda r: r > 1e-12 * size, remainders))
+        moves = math.fsum(  # h <g, v> is rounded too, and the only number where f(x) is 0
+            float(np.sum(np.abs(g * v))) for g, v in zip(claimed, vs, strict=True)
+        )
+        pairs = takewhile(
+            lambda pair: pair[1] > 1e-12 * (size + pair[0] * moves),
+            zip(hs, remainders, strict=True),
+        )
+        visible = [remainder for _, remainder in pairs]
         if len(visible) < 4:  # rounding
             return None
         slopes = [math.log2(a / b) for a, b in pairwise(visible)]
@@ -460,9 +494,35 @@ class _Check:
             if not np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True):
                 raise GradientError(
                     f"{self.name}: two calls with the same inputs gave different results: are "
-                    "there random numbers in it? Seed them inside the function",
+                    "there random numbers in it? Seed them inside the function; a model with "
+                    "dropout: model.eval()",
                     op=self.name,
                 )
+
+    def refuse_layouts(self, claimed: list[np.ndarray]) -> None:
+        """The same values, lying otherwise in memory, must give the same results and gradients."""
+        for how, layout in LAYOUTS.items():
+            try:
+                ys = self.call(layout)
+                results = [np.array(to_cpu(y.data)) for y in ys]
+                gradients = self.claimed_gradients(ys)
+            except Exception as error:
+                error.add_note(f"{self.name}, where its inputs are {how}")
+                raise
+            inputs = [a.array for a in self.arguments]
+            for what, these, those, at_hand in (
+                ("results", results, self.outputs, inputs),
+                ("gradients", gradients, claimed, self.dys),
+            ):
+                rounding = 1e-9 * max(map(largest, [*those, *at_hand]))  # of a sum near 0
+                for a, b in zip(these, those, strict=True):
+                    if not np.allclose(a, b, rtol=1e-6, atol=rounding, equal_nan=True):
+                        raise GradientError(
+                            f"{self.name} gives other {what} where its inputs are {how}, though "
+                            "the values are the same: is an array taken apart as it lies in "
+                            "memory? x.reshape(-1) of such an array is a copy, not a view",
+                            op=self.name,
+                        )
 
 
 @op

@@ -7,12 +7,15 @@ a higher `__array_priority__` goes first. Everything else that would take a Tens
 (`np.exp(x)`, `np.asarray(x)`, `if x:`) is refused: it would lose the gradient without a word.
 """
 
+import inspect
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tinygpt.backend import ARRAYS, Array, array_module, to_cpu, to_float
+from tinygpt.autograd import habits
+from tinygpt.backend import ARRAYS, Array, array_module, is_host, to_cpu, to_float
 
 shipped: dict[str, Any] = {}  # name -> Op: @op enters the ops of this package, and no others
 
@@ -21,6 +24,7 @@ class Named:
     """What an Op is besides a function: its name, and its place in the list above."""
 
     name: str
+    function: Any
 
     def ship(self) -> None:
         """Enter an op of this package by its name, which no other may have. A student's op is not
@@ -47,10 +51,32 @@ class Named:
                     continue
                 if parent.dtype != dtype and dtype.kind == "f":
                     change = f"{parent.dtype} became {dtype}"
-                    raise TypeError(f"{change}: is a float64 or integer array in it?")
+                    raise TypeError(
+                        f"{change}: is a float64 or integer array in it? "
+                        f"array.astype(np.{parent.dtype}) makes it fit"
+                    )
+
+    def refuse_misuse(self, arrays: list, settings: dict[str, Any]) -> None:
+        """TypeError, in words, where the op cannot be called like that."""
+        try:
+            inspect.signature(self.function).bind(*arrays, **settings)
+        except TypeError as error:
+            hint = "".join(
+                f'. "{theirs}" is called "{ours}" here'
+                for theirs, ours in habits.SETTINGS.items()
+                if theirs in settings
+            )
+            if not hint and "positional" in str(error):
+                hint = f". Settings have names: {self.name}(x, axis=1), not {self.name}(x, 1)"
+            raise TypeError(
+                f"{self.name}: {error}{hint}. It is {self.name}{self.signature()}"
+            ) from None
+
+    def signature(self) -> str:
+        return str(inspect.signature(self.function))
 
     def __repr__(self) -> str:
-        return f"<op {self.__module__}.{self.name}>"
+        return f"<op {self.__module__}.{self.name}{self.signature()}>"
 
 
 def describe(a: Any) -> str:
@@ -133,6 +159,11 @@ class Operators:
         if hasattr(self.node, "slot"):  # a leaf
             self.node.grad = None
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what copy, pickle and NumPy ask for
+            raise AttributeError(name)
+        raise habits.missing("a Tensor", name, habits.TENSOR, dir(type(self)))
+
     # -------------------------------------------------------------------------- arithmetic
 
     def __add__(self, other: Any) -> Any:
@@ -156,8 +187,15 @@ class Operators:
     def __neg__(self) -> Any:
         return shipped["neg"](self)
 
+    def __abs__(self) -> Any:
+        return shipped["abs"](self)
+
     def __pow__(self, exponent: float) -> Any:
         return shipped["power"](self, exponent=exponent)
+
+    def __rpow__(self, base: float) -> Any:
+        """base ** x = e^(x ln base), for a number above 0."""
+        return shipped["exp"](self * math.log(base))
 
     def __matmul__(self, other: Any) -> Any:
         return shipped["matmul"](self, other)
@@ -171,45 +209,185 @@ class Operators:
             self, index=tuple(map(_array, index)) if several else _array(index)
         )
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "x[i] = value would lose the history: use ops.where(mask, value, x), or "
+            "x.data[i] = value, which no gradient sees"
+        )
+
     __radd__, __rmul__ = __add__, __mul__
+
+    def _in_place(self, name: str, other: Any) -> Any:
+        """`x -= y`: for what wants a gradient, in no_grad() alone, and then it writes into x. Any
+        other Tensor is not changed; x is the name of a new one afterwards, as for numbers."""
+        result = shipped[name](self, other)
+        if not hasattr(self.node, "slot"):  # no leaf
+            return result
+        if result.requires_grad:
+            raise RuntimeError(
+                "a change in place of a Tensor that wants a gradient cannot be recorded: put it "
+                "into `with no_grad():`, or give the result another name"
+            )
+        if result.shape != self.shape:
+            raise ValueError(f"{self.shape} cannot become {result.shape} in place")
+        self.data[...] = result.data
+        self.node.was_written()
+        return self
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place("add", other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place("sub", other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place("mul", other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place("div", other)
 
     # ----------------------------------------------------------------------------- methods
 
     def exp(self) -> Any:
+        """e^x, element by element."""
         return shipped["exp"](self)
 
     def log(self) -> Any:
+        """ln x, element by element."""
         return shipped["log"](self)
 
     def sqrt(self) -> Any:
+        """x^(1/2), element by element."""
         return shipped["sqrt"](self)
 
     def tanh(self) -> Any:
+        """tanh x, element by element."""
         return shipped["tanh"](self)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return shipped["sum"](self, axis=axis, keepdims=keepdims)
+    def sigmoid(self) -> Any:
+        """1 / (1 + e^-x), element by element."""
+        return shipped["sigmoid"](self)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return shipped["mean"](self, axis=axis, keepdims=keepdims)
+    def relu(self) -> Any:
+        """x where it is above 0, else 0."""
+        return shipped["relu"](self)
 
-    def var(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return shipped["var"](self, axis=axis, keepdims=keepdims)
+    def sin(self) -> Any:
+        """sin x, element by element."""
+        return shipped["sin"](self)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Any:
-        return shipped["max"](self, axis=axis, keepdims=keepdims)
+    def cos(self) -> Any:
+        """cos x, element by element."""
+        return shipped["cos"](self)
+
+    def abs(self) -> Any:
+        """|x|, element by element."""
+        return shipped["abs"](self)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        """x, but at least min and at most max."""
+        return shipped["clip"](self, min=min, max=max)
+
+    def sum(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+        """The sum over axis (a number, a tuple, None: all).   (2, 3).sum(axis=1) -> (2,)"""
+        return shipped["sum"](self, axis=axis, keepdims=keepdims, **more)
+
+    def mean(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+        """The mean over axis.   (2, 3).mean(axis=1, keepdims=True) -> (2, 1)"""
+        return shipped["mean"](self, axis=axis, keepdims=keepdims, **more)
+
+    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0, **more: Any) -> Any:
+        """The variance over axis, divided by n - ddof (PyTorch's default is ddof=1)."""
+        return shipped["var"](self, axis=axis, keepdims=keepdims, ddof=ddof, **more)
+
+    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0, **more: Any) -> Any:
+        """The root of the variance (PyTorch's default is ddof=1)."""
+        return shipped["std"](self, axis=axis, keepdims=keepdims, ddof=ddof, **more)
+
+    def max(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+        """The largest over axis, without its place: that is argmax."""
+        return shipped["max"](self, axis=axis, keepdims=keepdims, **more)
+
+    def min(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+        """The smallest over axis."""
+        return shipped["min"](self, axis=axis, keepdims=keepdims, **more)
+
+    def norm(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+        """The root of the sum of squares over axis."""
+        return shipped["norm"](self, axis=axis, keepdims=keepdims, **more)
+
+    def cumsum(self, axis: int = -1, **more: Any) -> Any:
+        """The running sum along axis."""
+        return shipped["cumsum"](self, axis=axis, **more)
+
+    def log_softmax(self, axis: int = -1, **more: Any) -> Any:
+        """The logarithm of softmax, without the detour that overflows."""
+        return shipped["log_softmax"](self, axis=axis, **more)
+
+    def argmax(self, axis: int | None = None) -> Any:
+        """Where the largest stands: a plain array of integers, which has no gradient."""
+        return array_module(self.data).argmax(self.data, axis=axis)
 
     def reshape(self, *shape: Any) -> Any:
         """x.reshape(2, 3) or x.reshape((2, 3)); one of the sizes may be -1."""
         return shipped["reshape"](self, shape=shape[0] if len(shape) == 1 else shape)
 
+    def flatten(self, start: int = 0, end: int = -1) -> Any:
+        """The axes from start to end as one.   (2, 3, 4).flatten(1) -> (2, 12)"""
+        n = self.data.ndim or 1
+        first, last = start % n, end % n
+        shape = self.data.shape
+        return self.reshape((*shape[:first], -1, *shape[last + 1 :]))
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """Without the axes of size 1, or without this one.   (2, 1, 3).squeeze() -> (2, 3)"""
+        return self.reshape(np.broadcast_to(False, self.data.shape).squeeze(axis).shape)
+
+    def unsqueeze(self, axis: int) -> Any:
+        """With an axis of size 1 more.   (2, 3).unsqueeze(1) -> (2, 1, 3)"""
+        return self.reshape(np.expand_dims(np.broadcast_to(False, self.data.shape), axis).shape)
+
+    def expand(self, *shape: Any) -> Any:
+        """Stretched along axes of size 1; -1: as it is.   (3, 1).expand(3, 4) -> (3, 4)"""
+        wanted = tuple(shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+        own = (1,) * (len(wanted) - self.data.ndim) + self.data.shape
+        full = tuple(n if w == -1 else w for n, w in zip(own, wanted, strict=True))
+        return shipped["broadcast_to"](self, shape=full)
+
     def transpose(self, *axes: Any) -> Any:
-        """x.transpose(0, 2, 1) or x.transpose((0, 2, 1)); without axes they are reversed."""
+        """x.transpose(0, 2, 1) or x.transpose((0, 2, 1)): all axes in this order; without axes
+        they are reversed. Two axes exchanged, which is PyTorch's transpose: x.swapaxes(-2, -1).
+        ValueError for x.transpose(-2, -1) of a matrix, which would leave it as it is."""
+        one = len(axes) == 1 and isinstance(axes[0], tuple | list)
+        if len(axes) == self.data.ndim == 2 and (axes[0] % 2, axes[1] % 2) == (0, 1):
+            raise ValueError(
+                f"transpose{axes} gives all axes in order, so a matrix stays as it is: "
+                f"x.swapaxes{axes} or x.T exchanges them"
+            )
+        return shipped["transpose"](self, axes=tuple(axes[0] if one else axes))
+
+    def permute(self, *axes: Any) -> Any:
+        """The axes in this order, as transpose."""
         one = len(axes) == 1 and isinstance(axes[0], tuple | list)
         return shipped["transpose"](self, axes=tuple(axes[0] if one else axes))
 
+    def swapaxes(self, a: int, b: int) -> Any:
+        """Two axes exchanged.   (2, 3, 4).swapaxes(-2, -1) -> (2, 4, 3)"""
+        order = list(range(self.data.ndim))
+        order[a], order[b] = order[b], order[a]
+        return shipped["transpose"](self, axes=tuple(order))
+
+    def take_along_axis(self, indices: Any, axis: int = -1) -> Any:
+        """x[..., indices, ...] along one axis, as np.take_along_axis (PyTorch's gather)."""
+        return shipped["take_along_axis"](self, _array(indices), axis=axis)
+
     def astype(self, dtype: Any) -> Any:
+        """The same values as another dtype."""
         return shipped["astype"](self, dtype=dtype)
+
+    def clone(self) -> Any:
+        """A copy, with the history."""
+        return self * 1
 
     # ------------------------------------------------------------------------- comparisons
 
@@ -237,14 +415,32 @@ class Operators:
         """The values as a NumPy array: the same memory on a CPU, a copy from a GPU."""
         return to_cpu(self.data)
 
-    def item(self) -> float:
-        """The one element as a Python number. ValueError where there are more."""
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self.numpy().tolist()
+
+    def item(self) -> Any:
+        """The one element as a Python number, whole where the Tensor holds integers. ValueError
+        where there are more."""
         if self.data.size != 1:
             raise ValueError(f"one element expected, got shape {self.data.shape}: use .numpy()")
+        if self.data.dtype.kind in "iub":
+            return self.numpy().reshape(()).item()
         return to_float(self.data.reshape(()))
 
     def __float__(self) -> float:
-        return self.item()
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.data.dtype.kind not in "iu":
+            raise TypeError(f"an index is a whole number, got a Tensor of {self.data.dtype}")
+        return int(self.item())
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.item(), digits)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -256,7 +452,9 @@ class Operators:
         raise TypeError("a Tensor is no array: use x.numpy(), or tinygpt.ops to keep the gradient")
 
     def __array_function__(self, function: Any, *_: Any) -> Any:
-        raise TypeError(f"np.{function.__name__} of a Tensor: use tinygpt.ops, or x.numpy()")
+        name = function.__name__
+        ours = f"use tinygpt.ops.{name}" if name in shipped else "tinygpt.ops has no such op"
+        raise TypeError(f"np.{name} of a Tensor: {ours}, or x.numpy() without a gradient")
 
     def __len__(self) -> int:
         if not self.data.ndim:
@@ -266,11 +464,40 @@ class Operators:
     def __iter__(self) -> Iterator[Any]:
         return iter([self[i] for i in range(len(self))])
 
-    shape = property(lambda self: self.data.shape)
-    dtype = property(lambda self: self.data.dtype)
-    ndim = property(lambda self: self.data.ndim)
-    size = property(lambda self: self.data.size)
-    T = property(lambda self: self.transpose())
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The size of each axis."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> Any:
+        """float32, float64, int64, ..."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """How many axes there are."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """How many elements there are."""
+        return self.data.size
+
+    @property
+    def device(self) -> str:
+        """Where the array lies: "cpu" or "gpu"."""
+        return "cpu" if is_host(self.data) else "gpu"
+
+    @property
+    def T(self) -> Any:
+        """The axes reversed."""
+        return self.transpose()
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged: every matrix of a stack transposed."""
+        return self.swapaxes(-2, -1)
 
     def __repr__(self) -> str:
         made_by = getattr(self.node, "name", None)

@@ -5,31 +5,81 @@ Python's own are `builtins`.
 """
 
 import itertools
-from typing import Any
 
 import numpy as np
 
+from tinygpt.autograd.broadcasting import shape_of, spread, unbroadcast
 from tinygpt.autograd.engine import op
-from tinygpt.backend import Array, array_module, batched_matmul, like
+from tinygpt.autograd.more_ops import (
+    abs,
+    clip,
+    cos,
+    cumsum,
+    einsum,
+    log_softmax,
+    min,
+    minimum,
+    norm,
+    relu,
+    sigmoid,
+    silu,
+    sin,
+    std,
+    take_along_axis,
+    tril,
+    triu,
+)
+from tinygpt.backend import Array, array_module, batched_matmul, like, put_product
+
+__all__ = [
+    "abs",
+    "add",
+    "astype",
+    "broadcast_to",
+    "clip",
+    "concat",
+    "cos",
+    "cumsum",
+    "div",
+    "einsum",
+    "exp",
+    "getitem",
+    "log",
+    "log_softmax",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mul",
+    "neg",
+    "norm",
+    "power",
+    "relu",
+    "reshape",
+    "sigmoid",
+    "silu",
+    "sin",
+    "split",
+    "sqrt",
+    "stack",
+    "std",
+    "sub",
+    "sum",
+    "take_along_axis",
+    "tanh",
+    "transpose",
+    "tril",
+    "triu",
+    "unbroadcast",
+    "var",
+    "where",
+]
 
 
-def unbroadcast(dy: Array, shape: tuple[int, ...] | None) -> Array:
-    """The transpose of broadcasting: sum over the axes along which `shape` was stretched.
-
-    (3,) was added to (2, 3):      dy (2, 3) -> (3,), the sum of the rows
-    (2, 1) was added to (2, 3):    dy (2, 3) -> (2, 1)
-    """
-    if shape is None or dy.shape == shape:  # a number, or not stretched
-        return dy
-    if dy.ndim > len(shape):  # axes that broadcasting put in front
-        dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))
-    stretched = tuple(i for i, n in enumerate(shape) if n == 1 and dy.shape[i] != 1)
-    return dy.sum(axis=stretched, keepdims=True) if stretched else dy
-
-
-def _shape(a: Any) -> tuple[int, ...] | None:
-    """None for a number, which gets no gradient."""
-    return getattr(a, "shape", None)
+def __dir__() -> list[str]:
+    return __all__
 
 
 # --------------------------------------------------------------------------------- arithmetic
@@ -38,21 +88,24 @@ def _shape(a: Any) -> tuple[int, ...] | None:
 @op
 def add(a, b, /):
     """y = a + b, broadcast.   (2, 3) + (3,) -> (2, 3)"""
-    shape_a, shape_b = _shape(a), _shape(b)  # the shapes, so that the tape keeps neither a nor b
+    shape_a, shape_b = (
+        shape_of(a),
+        shape_of(b),
+    )  # the shapes, so that the tape keeps neither a nor b
     return a + b, lambda dy: (unbroadcast(dy, shape_a), unbroadcast(dy, shape_b))
 
 
 @op
 def sub(a, b, /):
     """y = a - b, broadcast.   (2, 3) - (2, 1) -> (2, 3)"""
-    shape_a, shape_b = _shape(a), _shape(b)
+    shape_a, shape_b = shape_of(a), shape_of(b)
     return a - b, lambda dy: (unbroadcast(dy, shape_a), unbroadcast(-dy, shape_b))
 
 
 @op
 def mul(a, b, /):
     """y = a b, element by element, broadcast.   (2, 3) * (3,) -> (2, 3)"""
-    shape_a, shape_b = _shape(a), _shape(b)
+    shape_a, shape_b = shape_of(a), shape_of(b)
 
     def backward(dy):  # da = dy b,  db = dy a
         da = unbroadcast(dy * b, shape_a) if shape_a is not None else None
@@ -65,7 +118,7 @@ def mul(a, b, /):
 @op
 def div(a, b, /):
     """y = a / b, element by element, broadcast.   (2, 3) / (2, 1) -> (2, 3)"""
-    shape_a, shape_b = _shape(a), _shape(b)
+    shape_a, shape_b = shape_of(a), shape_of(b)
 
     def backward(dy):  # da = dy / b,  db = -dy a / b^2
         da = dy / b
@@ -145,7 +198,7 @@ def maximum(a, b, /):
     def backward(dy):  # da = dy where a is larger,  db = dy where b is
         share = (a > b) + 0.5 * (a == b)
         da = dy * share.astype(dy.dtype)
-        return unbroadcast(da, _shape(a)), unbroadcast(dy - da, _shape(b))
+        return unbroadcast(da, shape_of(a)), unbroadcast(dy - da, shape_of(b))
 
     xp = array_module(b if isinstance(a, int | float) else a)
     return xp.maximum(a, b), backward
@@ -162,7 +215,7 @@ def where(condition, a, b, /):
 
     def backward(dy):
         da, db = xp.where(condition, dy, 0), xp.where(condition, 0, dy)
-        return None, unbroadcast(da, _shape(a)), unbroadcast(db, _shape(b))
+        return None, unbroadcast(da, shape_of(a)), unbroadcast(db, shape_of(b))
 
     return xp.where(condition, a, b), backward
 
@@ -170,19 +223,11 @@ def where(condition, a, b, /):
 # --------------------------------------------------------------------------------- reductions
 
 
-def _spread(dy: Array, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Array:
-    """dy of a reduction, back over the axes that were reduced."""
-    xp = array_module(dy)
-    if axis is not None and not keepdims:
-        dy = xp.expand_dims(dy, axis)
-    return xp.broadcast_to(dy, shape)
-
-
 @op
 def sum(x, /, *, axis=None, keepdims=False):
     """y = sum of x over axis (a number, a tuple, None: all).   (2, 3), axis=1 -> (2,)"""
     shape = x.shape
-    return x.sum(axis=axis, keepdims=keepdims), lambda dy: _spread(dy, shape, axis, keepdims)
+    return x.sum(axis=axis, keepdims=keepdims), lambda dy: spread(dy, shape, axis, keepdims)
 
 
 @op
@@ -190,20 +235,22 @@ def mean(x, /, *, axis=None, keepdims=False):
     """y = mean of x over axis.   (2, 3), axis=1, keepdims=True -> (2, 1)"""
     y, shape = x.mean(axis=axis, keepdims=keepdims), x.shape
     n = x.size / y.size
-    return y, lambda dy: _spread(dy / n, shape, axis, keepdims)
+    return y, lambda dy: spread(dy / n, shape, axis, keepdims)
 
 
 @op
-def var(x, /, *, axis=None, keepdims=False):
-    """y = mean of (x - mean of x)^2 over axis: divided by n.   (2, 3), axis=1 -> (2,)
+def var(x, /, *, axis=None, keepdims=False, ddof=0):
+    """y = sum of (x - mean of x)^2 over axis, divided by n - ddof.   (2, 3), axis=1 -> (2,)
 
-    Differs from PyTorch, whose default divides by n - 1.
+    Differs from PyTorch, whose default is ddof=1.
     """
     centred = x - x.mean(axis=axis, keepdims=True)
     square = centred * centred
     y, shape = square.mean(axis=axis, keepdims=keepdims), x.shape
-    n = x.size / y.size
-    return y, lambda dy: _spread(dy * (2 / n), shape, axis, keepdims) * centred
+    n = x.size / y.size - ddof
+    if ddof:
+        y = y * ((n + ddof) / n)
+    return y, lambda dy: spread(dy * (2 / n), shape, axis, keepdims) * centred
 
 
 @op
@@ -217,7 +264,7 @@ def max(x, /, *, axis=None, keepdims=False):
     def backward(dy):
         hit = (x == y).astype(x.dtype)
         hit /= hit.sum(axis=axis, keepdims=True)
-        return _spread(dy, x.shape, axis, keepdims) * hit
+        return spread(dy, x.shape, axis, keepdims) * hit
 
     return y if keepdims else y.squeeze(axis) if axis is not None else y.reshape(()), backward
 
@@ -231,8 +278,18 @@ def matmul(a, b, /):
 
     A 1-D operand is a row on the left and a column on the right: (3,) @ (3,) -> ().
     """
-    if not _shape(a) or not _shape(b):
+    if not shape_of(a) or not shape_of(b):
         raise ValueError("matmul needs operands of at least one dimension: use * for a number")
+    if a.ndim > 2 and b.ndim == 2:  # a stack by one matrix: all its rows in one product
+        rows = a.reshape(-1, a.shape[-1])
+
+        def backward_of_rows(dy):
+            dy = dy.reshape(len(rows), -1)
+            da = (dy @ b.T).reshape(a.shape)
+            return da, lambda out, add: put_product(rows.T, dy, out, add)
+
+        return (rows @ b).reshape((*a.shape[:-1], b.shape[1])), backward_of_rows
+
     row, column = a.ndim == 1, b.ndim == 1
     a2, b2 = a[None, :] if row else a, b[:, None] if column else b
     y = batched_matmul(a2, b2)
@@ -278,9 +335,10 @@ def getitem(x, /, *, index):
     """
     xp, shape = array_module(x), x.shape
     parts = [
-        like(np.asarray(p), x) if isinstance(p, list | np.ndarray) else p
+        like(np.asarray(p, np.intp if len(p) == 0 else None), x) if isinstance(p, list)
+        else like(p, x) if isinstance(p, np.ndarray) else p
         for p in (index if isinstance(index, tuple) else (index,))
-    ]
+    ]  # fmt: skip
     index = tuple(parts) if isinstance(index, tuple) else parts[0]
     simple = all(p is None or p is ... or isinstance(p, int | slice | np.integer) for p in parts)
 
@@ -296,8 +354,8 @@ def getitem(x, /, *, index):
 
 
 @op
-def concat(*parts, axis=-1):
-    """The parts one after the other along axis.   (2, 3), (2, 1) -> (2, 4)
+def concat(*parts, axis=0):
+    """The parts one after the other along axis.   (2, 3), (4, 3) -> (6, 3)
 
     The parts are arguments of their own: concat(a, b), concat(*list_of_tensors).
     """
@@ -332,8 +390,8 @@ def broadcast_to(x, /, *, shape):
 
 
 @op
-def split(x, /, *, n, axis=-1):
-    """n equal parts along axis, as views.   (2, 6), n=3 -> (2, 2), (2, 2), (2, 2)
+def split(x, /, *, n, axis=0):
+    """n equal parts along axis, as views.   (2, 6), n=3, axis=1 -> (2, 2), (2, 2), (2, 2)
 
     ValueError where n does not divide the size.
     """

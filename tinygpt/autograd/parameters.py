@@ -13,15 +13,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tinygpt.autograd.engine import Leaf, Tensor
-from tinygpt.backend import Array, array_module
+from tinygpt.backend import Array, array_module, to_cpu
 
 
 class Parameter(Tensor):
-    """A Tensor that is trained. Once packed, its data and its gradient are views of a vector."""
+    """A Tensor that is trained. Once packed, its data and its gradient are views of a vector.
+
+    p.requires_grad = False freezes it: it leaves the vector, and optimizers that were made before
+    say so at their next step."""
 
     __slots__ = ("vector",)
 
     def __init__(self, data: Any):
+        data = data.data if isinstance(data, Tensor) else data
         super().__init__(data, requires_grad=True)
         self.vector: ParameterVector | None = None
 
@@ -29,10 +33,49 @@ class Parameter(Tensor):
         self, data: Array, slot: Array | None = None, vector: "ParameterVector | None" = None
     ) -> None:
         """The same Parameter over another array. Graphs made before no longer reach it."""
-        self.data, self.node, self.vector = data, Leaf(data, slot), vector
+        self.node = Leaf(data, slot) if self.requires_grad else None
+        self.data, self.vector = data, vector
+
+    @property
+    def grad(self) -> Any:
+        """The gradient as an array, None before a backward() has reached it. It may be kept: after
+        zero_grad() the next one is written elsewhere."""
+        if self.vector is not None:
+            self.vector.grad_was_seen = True
+        return None if self.node is None else self.node.grad
+
+    @grad.setter
+    def grad(self, g: Any) -> None:
+        self.zero_grad()
+        Tensor.grad.__set__(self, g)  # type: ignore[attr-defined]
+
+    def zero_grad(self) -> None:
+        """Forget the gradient that was summed up."""
+        if self.vector is not None:
+            self.vector.leave_seen_gradients()
+        super().zero_grad()
+
+    @property
+    def requires_grad(self) -> bool:
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted != self.requires_grad:  # either way it leaves the vector that it was in
+            data = self.data.copy() if self.vector is not None else self.data
+            self.data, self.vector, self.node = data, None, Leaf(data) if wanted else None
 
     def __deepcopy__(self, memo: dict) -> "Parameter":
-        return Parameter(self.data.copy())
+        return _parameter(self.data.copy(), self.requires_grad)
+
+    def __reduce__(self) -> Any:  # a pickled one is on its own, and no view of a vector
+        return _parameter, (to_cpu(self.data).copy(), self.requires_grad)
+
+
+def _parameter(data: Array, requires_grad: bool) -> Parameter:
+    p = Parameter(data)
+    p.requires_grad = requires_grad
+    return p
 
 
 class Frozen(Tensor):
@@ -54,8 +97,9 @@ class Frozen(Tensor):
 class ParameterVector:
     """All parameters of a model in `data`, all gradients in `grad`: matrices first, vectors after.
 
-    seed, steps and row tell dropout which mask to draw: the seed of the model, the number of
-    optimiser steps taken, and where this batch begins in the batch of the whole step.
+    seed, steps, row and parts tell dropout which mask to draw: the seed of the model, the number
+    of optimiser steps taken, where this batch begins in the batch of the whole step, and how many
+    such parts were announced (begin_part).
     """
 
     def __init__(self, parameters: Sequence[Parameter], *, shared: Array | None = None):
@@ -70,7 +114,9 @@ class ParameterVector:
         xp, dtype = array_module(self.parameters[0].data), self.parameters[0].dtype
         size = sum(p.size for p in self.parameters)
         self.n_matrix = sum(p.size for p in self.parameters if p.ndim >= 2)  # these decay
-        self.seed, self.steps, self.row = 0, 0, 0
+        self.seed, self.steps, self.row, self.parts = 0, 0, 0, 0
+        self.grad_was_seen = False  # somebody has looked at a .grad, and may keep it
+        self.gradients_stay = False  # other processes write into `grad`: it is not exchanged
         before = [(p.data, p.grad) for p in self.parameters]
         self.live_in(xp.empty(size, dtype) if shared is None else shared, xp.zeros(size, dtype))
         if shared is None:
@@ -97,7 +143,9 @@ class ParameterVector:
         for p, view in zip(self.parameters, self.views, strict=True):
             if p.vector is not self:
                 raise RuntimeError(
-                    "the model was moved or packed anew: make the optimizer after model.to(...)"
+                    "a parameter has left this vector: the model was moved (model.to), packed anew, "
+                    "or a parameter was frozen or given to another optimizer. Make the optimizer "
+                    "afterwards"
                 )
             if p.data is not view:
                 raise RuntimeError(
@@ -111,8 +159,31 @@ class ParameterVector:
         for p in self.parameters:
             if p.node.grad is None:
                 p.node.slot[...] = 0
-                p.node.grad = p.node.slot
         return self.grad
+
+    def received(self) -> list[tuple[int, int]]:
+        """The parts (start, end) of the vector where a gradient arrived since zero_grad(), as few
+        as can be; those of matrices and vectors apart."""
+        parts: list[tuple[int, int]] = []
+        end = 0
+        for p in self.parameters:
+            start, end = end, end + p.size
+            if p.node.grad is None:
+                continue
+            if parts and parts[-1][1] == start != self.n_matrix:
+                start = parts.pop()[0]
+            parts.append((start, end))
+        return parts
+
+    def was_written(self) -> None:
+        """The values were changed in place: a backward of a forward before that would be wrong."""
+        for p in self.parameters:
+            p.node.was_written()
+
+    def begin_part(self, row: int) -> None:
+        """The next forward reads the rows from `row` on of this step's batch. Dropout then draws
+        the masks of those rows; without this it draws new ones at every forward."""
+        self.row, self.parts = row, self.parts + 1
 
     def drawing(self) -> tuple[int, int]:
         """What the dropout masks of a step hang on, besides the row."""
@@ -123,18 +194,52 @@ class ParameterVector:
         self.seed, self.steps = seed, steps
 
     def gradient_is_there(self) -> None:
-        """`grad` holds the gradient of everything, which another process has written: without this
+        """`grad` holds the gradient of everything, which another worker has written: without this
         `gradient()` would take it for stale and put zeros there."""
         for p in self.parameters:
             p.node.grad = p.node.slot
 
     def zero_grad(self) -> None:
         """Forget all gradients. Nothing is written: the next gradient overwrites its slice."""
+        self.leave_seen_gradients()
         for p in self.parameters:
             p.node.grad = None
 
-    def __deepcopy__(self, memo: dict) -> "ParameterVector":
+    def leave_seen_gradients(self) -> None:
+        """Where somebody has looked at a .grad, and may have kept it, that array stays as it is:
+        from here on gradients live in another one."""
+        if self.grad_was_seen and not self.gradients_stay:
+            self.grad, self.grad_was_seen = self.grad.copy(), False
+            for p, _, slot in self._slices():
+                p.node.slot = slot
+                p.node.grad = None if p.node.grad is None else slot
 
+    def __deepcopy__(self, memo: dict) -> "ParameterVector":
         new = ParameterVector([copy.deepcopy(p, memo) for p in self.parameters])
-        new.seed, new.steps, new.row = self.seed, self.steps, self.row
+        new.seed, new.steps, new.row, new.parts = self.seed, self.steps, self.row, self.parts
         return new
+
+    def __reduce__(self) -> Any:
+        return _vector, (self.parameters, self.seed, self.steps)
+
+
+def _vector(parameters: Sequence[Parameter], seed: int, steps: int) -> ParameterVector:
+    """A vector that was pickled: packed anew over its parameters."""
+    vector = ParameterVector(parameters)
+    vector.seed, vector.steps = seed, steps
+    return vector
+
+
+def gradients_of(parameters: Sequence[Parameter]) -> list[Array]:
+    """The gradients of these parameters as long rows: the whole vector where all of it is among
+    them, else each by itself; those without a gradient are left out."""
+    mine, rows, seen = set(parameters), [], set()
+    for p in parameters:
+        vector = p.vector
+        if vector is not None and mine.issuperset(vector.parameters):
+            if vector not in seen:
+                seen.add(vector)
+                rows.append(vector.gradient())
+        elif p.node is not None and p.node.grad is not None:
+            rows.append(p.node.grad.reshape(-1))
+    return rows

@@ -31,7 +31,7 @@ from tinygpt.nn.embedding import Embedding, check_ids, unembed
 from tinygpt.nn.layernorm import LayerNorm
 from tinygpt.nn.lora import add_adapters, draw_adapters, merge_adapters
 from tinygpt.nn.mlp import MLP
-from tinygpt.nn.module import Module
+from tinygpt.nn.module import Module, Rng
 from tinygpt.nn.position import LearnedPosition, SinusoidalPosition
 from tinygpt.nn.rmsnorm import RMSNorm
 from tinygpt.nn.swiglu import SwiGLU
@@ -48,7 +48,7 @@ class GPT(Module):
 
     def __init__(self, config: GPTConfig, *, seed: int | None = 0, device: str | None = None):
         c = self.config = config
-        rng = None if seed is None else random_stream(seed, "weights")
+        rng: Rng = "zeros" if seed is None else random_stream(seed, "weights")
         self.wte = Embedding(c.vocab_size, c.n_embd, rng=rng)
         self.wpe: LearnedPosition | SinusoidalPosition | None = None
         if c.position == "learned":
@@ -60,7 +60,7 @@ class GPT(Module):
         self.ln_f = self._norm()
         self.lm_head = None if c.tie_weights else Embedding(c.vocab_size, c.n_embd, rng=rng)
         if c.lora_rank:
-            adapters = None if seed is None else random_stream(seed, "adapters")
+            adapters: Rng = "zeros" if seed is None else random_stream(seed, "adapters")
             add_adapters(self, c.lora_rank, c.lora_alpha, rng=adapters)
         self.pack(seed=seed)
         self.to(device or default_device())
@@ -71,7 +71,7 @@ class GPT(Module):
             return RMSNorm(c.n_embd, eps=c.norm_eps)
         return LayerNorm(c.n_embd, bias=c.bias, eps=c.norm_eps)
 
-    def _block(self, rng: np.random.Generator | None) -> Block:
+    def _block(self, rng: Rng) -> Block:
         c = self.config
         settings = {"bias": c.bias, "residual_std": 0.02 / math.sqrt(2 * c.n_layer), "rng": rng}
         attn = CausalSelfAttention(

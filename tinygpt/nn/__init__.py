@@ -1,5 +1,9 @@
 """The components of a GPT, one per file: op, its gradient, and the Module that owns the weights."""
 
+from typing import Any
+
+from tinygpt.autograd import habits
+from tinygpt.autograd.more_ops import log_softmax, relu, sigmoid, silu
 from tinygpt.nn.attention import (
     CausalSelfAttention,
     attention,
@@ -50,11 +54,15 @@ __all__ = [
     "layer_norm",
     "layer_norm_plain",
     "linear",
+    "log_softmax",
     "merge_heads",
+    "relu",
     "rms_norm",
     "rms_norm_plain",
     "rotary",
     "share_heads",
+    "sigmoid",
+    "silu",
     "softmax",
     "split_groups",
     "split_heads",
@@ -62,3 +70,9 @@ __all__ = [
     "swiglu_plain",
     "unembed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise habits.missing(f"module {__name__!r}", name, habits.LAYERS, __all__)

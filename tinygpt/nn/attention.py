@@ -10,15 +10,13 @@ Vaswani et al. 2017, "Attention Is All You Need", section 3.2.
 import math
 from typing import Any
 
-import numpy as np
-
 from tinygpt.autograd.engine import Tensor, op
 from tinygpt.autograd.ops import matmul, where
 from tinygpt.backend import array_module, batched_matmul, is_host, like, row_dot, row_max, row_sum
 from tinygpt.nn.dropout import Dropout, draw_mask
 from tinygpt.nn.grouped import share_heads, split_groups
 from tinygpt.nn.linear import Linear
-from tinygpt.nn.module import Module
+from tinygpt.nn.module import Module, Rng, generator
 from tinygpt.nn.position import alibi_slopes, distances, rotary
 from tinygpt.nn.softmax import softmax
 
@@ -175,9 +173,9 @@ class CausalSelfAttention(Module):
         dropout: float = 0.0,
         bias: bool = True,
         residual_std: float = 0.02,
-        rng: np.random.Generator | None,
+        rng: Rng = None,
     ):
-        n_kv_head = n_kv_head or n_head
+        n_kv_head, rng = n_kv_head or n_head, generator(rng)
         if n_embd % n_head:
             raise ValueError(f"n_embd={n_embd} is not divisible by n_head={n_head}")
         if n_head % n_kv_head:
@@ -186,7 +184,7 @@ class CausalSelfAttention(Module):
         self.rope = {"base": rope_base, "scaling": rope_scaling}
         self.slopes = alibi_slopes(n_head) if position == "alibi" else None
         width = (n_head + 2 * n_kv_head) * (n_embd // n_head)
-        self.c_attn = Linear(n_embd, width, bias=bias, rng=rng)
+        self.c_attn = Linear(n_embd, width, bias=bias, std=0.02, rng=rng)
         self.c_proj = Linear(n_embd, n_embd, bias=bias, std=residual_std, rng=rng)
         self.attn_dropout = Dropout(dropout)
 

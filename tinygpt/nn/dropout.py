@@ -1,9 +1,13 @@
 """Dropout, whose mask is a hash of (seed, step, place in the model, element of the whole batch).
 
-No stream of random numbers is consumed, so the same elements are dropped on a CPU and on a GPU, in
-the forward and in the backward, and however a batch is split over micro-batches and workers.
+No stream of random numbers is consumed, so the same elements are dropped on a CPU and on a GPU and
+in the forward and in the backward. Each forward of a Dropout draws a new mask. The Trainer says which
+rows of the step's batch come next (ParameterVector.begin_part), and then they get the masks that
+belong to these rows, however the batch is split over micro-batches and workers.
 """
 
+import copy
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -20,9 +24,11 @@ class Key(NamedTuple):
     row: int = 0
 
 
-def make_key(seed: int, step: int, site: int, row: int = 0) -> Key:
-    """A 32-bit number from (seed, step, site): splitmix64's finaliser over their weighted sum."""
+def make_key(seed: int, step: int, site: int, forward: int = 0, *, row: int = 0) -> Key:
+    """A 32-bit number from (seed, step, site, forward): splitmix64's finaliser over a weighted sum
+    of them. forward: 0 for the first in a part of a batch, 1 for the next."""
     z = seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + site * 0x94D049BB133111EB
+    z += forward * 0xD6E8FEB86659FD93
     for multiplier, shift in ((0xBF58476D1CE4E5B9, 30), (0x94D049BB133111EB, 27)):
         z %= 2**64
         z = (z ^ (z >> shift)) * multiplier
@@ -83,22 +89,43 @@ def dropout(x, /, *, p=0.0, key=None):
     return masked(x), masked
 
 
+_made = itertools.count(1 << 16)  # sites of Dropouts that are in no packed model yet
+
+
 class Dropout(Module):
-    """Drops a share p in train mode, nothing in eval mode. Module.pack() numbers its site."""
+    """Drops a share p in train mode, nothing in eval mode; other elements at each forward.
+
+    `site` tells two Dropouts apart, and pack() numbers those of a model. `clock` is the vector of
+    that model, with the seed, the step and the row; both are given by pack().
+    """
 
     def __init__(self, p: float):
         if not 0 <= p < 1:
             raise ValueError(f"expected 0 <= p < 1, got p={p}")
-        self.p, self.site = p, 0
+        self.p, self.site = p, next(_made)
+        self.now: Any = None  # the clock's step and part, and how many forwards there were in it
+        self.forwards = 0
 
     def settings(self) -> dict[str, Any]:
-        """p and key for an op that drops, as the mode demands."""
+        """p and key for an op that drops, as the mode demands. Asking counts as a forward."""
         if not self.training or self.p == 0:
             return {"p": 0.0, "key": None}
         c = self.clock
-        if c is None:  # in no packed model: the mask of seed 0, step 0
-            return {"p": self.p, "key": make_key(0, 0, 0)}
-        return {"p": self.p, "key": make_key(c.seed, c.steps, self.site or 0, c.row)}
+        if c is not None and self.now != (c.steps, c.parts):
+            self.now, self.forwards = (c.steps, c.parts), 0
+        seed, steps, row = (0, 0, 0) if c is None else (c.seed, c.steps, c.row)
+        self.forwards += 1
+        key = make_key(seed, steps, self.site, self.forwards - 1, row=row)
+        return {"p": self.p, "key": key}
 
     def __call__(self, x: Tensor) -> Tensor:
         return dropout(x, **self.settings())
+
+    def __deepcopy__(self, memo: dict) -> "Dropout":
+        """A copy drops other elements, unless it belongs to a copy of a whole model."""
+        new = Dropout(self.p)
+        new.training = self.training
+        if self.clock is not None:
+            new.site, new.now, new.forwards = self.site, self.now, self.forwards
+            new.clock = copy.deepcopy(self.clock, memo)
+        return new

@@ -4,7 +4,7 @@ import numpy as np
 
 from tinygpt.autograd.engine import Tensor, op, recording
 from tinygpt.backend import Array, add_rows, array_module, is_host, like, put_product
-from tinygpt.nn.module import Module, normal
+from tinygpt.nn.module import Module, Rng, normal
 
 
 def check_ids(ids: np.ndarray, n: int, what: str = "id", ignore: int | None = None) -> None:
@@ -74,9 +74,7 @@ def unembed(x, table, /):
 class Embedding(Module):
     """weight (n_rows, n_embd), normal with this standard deviation."""
 
-    def __init__(
-        self, n_rows: int, n_embd: int, *, std: float = 0.02, rng: np.random.Generator | None
-    ):
+    def __init__(self, n_rows: int, n_embd: int, *, std: float = 0.02, rng: Rng = None):
         self.weight = normal(rng, (n_rows, n_embd), std)
 
     def __call__(self, ids: Array) -> Tensor:

@@ -5,7 +5,7 @@ import numpy as np
 from tinygpt.autograd.engine import Tensor, op, recording
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.backend import array_module, put_product
-from tinygpt.nn.module import Module, normal
+from tinygpt.nn.module import Module, Rng, normal
 
 
 @op
@@ -33,7 +33,11 @@ def linear(x, weight, bias=None, /):
 
 
 class Linear(Module):
-    """weight (n_in, n_out), drawn with this standard deviation, and a bias of zeros."""
+    """weight (n_in, n_out), normal with this standard deviation (None: 1 / sqrt(n_in), so that what
+    comes out is as large as what went in; GPT-2's is 0.02), and a bias of zeros.
+
+    rng: a seed, a Generator, or None for other weights each time.
+    """
 
     def __init__(
         self,
@@ -41,8 +45,8 @@ class Linear(Module):
         n_out: int,
         *,
         bias: bool = True,
-        std: float = 0.02,
-        rng: np.random.Generator | None,
+        std: float | None = None,
+        rng: Rng = None,
     ):
         self.weight = normal(rng, (n_in, n_out), std)
         self.bias = Parameter(np.zeros(n_out, np.float32)) if bias else None

@@ -14,13 +14,13 @@ import numpy as np
 from tinygpt.autograd.engine import Tensor
 from tinygpt.autograd.parameters import Frozen, Parameter
 from tinygpt.nn.linear import Linear, linear
-from tinygpt.nn.module import Module, normal
+from tinygpt.nn.module import Module, Rng, generator, normal
 
 
 class LoRALinear(Module):
     """A Linear, frozen, with an adapter: lora_A (in, r), normal; lora_B (r, out), at first 0."""
 
-    def __init__(self, layer: Linear, rank: int, alpha: float, *, rng: np.random.Generator | None):
+    def __init__(self, layer: Linear, rank: int, alpha: float, *, rng: Rng = None):
         n_in, n_out = layer.weight.shape
         if not 1 <= rank <= min(n_in, n_out):
             raise ValueError(f"expected a rank of 1 to {min(n_in, n_out)}, got {rank}")
@@ -38,10 +38,9 @@ class LoRALinear(Module):
         return self.weight.data + self.scale * (self.lora_A.data @ self.lora_B.data)
 
 
-def add_adapters(
-    model: Module, rank: int, alpha: float, *, rng: np.random.Generator | None
-) -> None:
+def add_adapters(model: Module, rank: int, alpha: float, *, rng: Rng = None) -> None:
     """Every Linear in the model becomes a LoRALinear, and every other parameter is frozen."""
+    rng = generator(rng)
     for module in list(model.modules()):
         if isinstance(module, LoRALinear):
             continue
@@ -68,7 +67,7 @@ def merge_adapters(model: Module) -> None:
             continue
         for name, value in list(vars(module).items()):
             if isinstance(value, LoRALinear):
-                layer = Linear(*value.weight.shape, bias=value.bias is not None, rng=None)
+                layer = Linear(*value.weight.shape, bias=value.bias is not None, rng="zeros")
                 layer.weight = Parameter(value.merged())
                 if value.bias is not None:
                     layer.bias = Parameter(value.bias.data)

@@ -1,11 +1,9 @@
 """MLP: four times wider, a GELU, and back. It looks at each position alone."""
 
-import numpy as np
-
 from tinygpt.autograd.engine import Tensor
 from tinygpt.nn.gelu import gelu
 from tinygpt.nn.linear import Linear
-from tinygpt.nn.module import Module
+from tinygpt.nn.module import Module, Rng, generator
 
 
 class MLP(Module):
@@ -23,10 +21,10 @@ class MLP(Module):
         approximate: str = "tanh",
         bias: bool = True,
         residual_std: float = 0.02,
-        rng: np.random.Generator | None,
+        rng: Rng = None,
     ):
-        n_inner = n_inner or 4 * n_embd
-        self.c_fc = Linear(n_embd, n_inner, bias=bias, rng=rng)
+        n_inner, rng = n_inner or 4 * n_embd, generator(rng)
+        self.c_fc = Linear(n_embd, n_inner, bias=bias, std=0.02, rng=rng)
         self.c_proj = Linear(n_inner, n_embd, bias=bias, std=residual_std, rng=rng)
         self.approximate = approximate
 

@@ -1,78 +1,143 @@
 """Module: something with parameters. What a layer is here, and a model too.
 
+    from tinygpt import Module, Parameter
+
     class Scale(Module):
         def __init__(self, n):
             self.weight = Parameter(np.ones(n, np.float32))
 
-        def __call__(self, x):
+        def __call__(self, x):              # or: def forward(self, x)
             return x * self.weight
 
-Parameters and Modules that are attributes, alone or in a list, are found by their names:
+Parameters and Modules that are attributes are found by their names, also in lists, tuples and dicts:
 "h.0.attn.c_attn.weight". A Module that was just made or loaded is in eval mode.
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
+from tinygpt.autograd import habits
+from tinygpt.autograd.engine import Tensor
 from tinygpt.autograd.parameters import Frozen, Parameter, ParameterVector
 from tinygpt.backend import Array, array_module, like, to_cpu, to_device
 
+# who draws the weights: a seed, a generator, None (other ones each time); "zeros": nobody
+Rng = int | np.random.Generator | None | Literal["zeros"]
+
 
 class Module:
-    """Base class of everything that has parameters."""
+    """Base class of everything that has parameters. A subclass writes __call__, or forward."""
 
     training = False
     packed: ParameterVector | None = None  # once pack() was called on this Module
     site: int | None = None  # Dropout: which place in the model this is
     clock: ParameterVector | None = None  # Dropout: where it reads the seed and the step
 
-    __call__: Callable[..., Any]
+    def _forward(self, *args: Any, **settings: Any) -> Any:
+        forward = getattr(type(self), "forward", None)
+        if forward is None:
+            raise TypeError(f"{type(self).__name__} has neither __call__ nor forward")
+        return forward(self, *args, **settings)
+
+    __call__: Callable[..., Any] = _forward
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise habits.missing(
+            type(self).__name__, name, habits.MODULE, [*dir(type(self)), *vars(self)]
+        )
+
+    def __repr__(self) -> str:
+        """A tree of what is in it, with shapes and numbers of parameters."""
+        return "\n".join(self._tree(type(self).__name__, ""))
+
+    def _tree(self, title: str, indent: str) -> Iterator[str]:
+        n = sum(p.size for _, p in self.named_tensors())
+        yield f"{indent}{title}  {n:,}" if n else f"{indent}{title}"
+        for name, value in self._children():
+            if isinstance(value, Module):
+                yield from value._tree(f"{name}: {type(value).__name__}", indent + "  ")
+            elif isinstance(value, Parameter | Frozen):
+                frozen = "" if value.requires_grad else ", frozen"
+                yield f"{indent}  {name} {value.shape}{frozen}"
 
     # ------------------------------------------------------------------ what is in it, by name
 
     def _children(self) -> Iterator[tuple[str, Any]]:
-        """(name, value) of the attributes, lists spread out: "h.0", "h.1", ..."""
+        """(name, value) of the attributes; lists, tuples and dicts spread out: "h.0", "h.1", ...
+        TypeError for what would be overlooked: a Tensor that wants a gradient, a set of Modules."""
         for name, value in vars(self).items():
-            if isinstance(value, list):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-            else:
-                yield name, value
+            if name not in ("packed", "clock"):
+                yield from self._spread(name, value)
+
+    def _spread(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
+        if isinstance(value, list | tuple):
+            for i, item in enumerate(value):
+                yield from self._spread(f"{name}.{i}", item)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                yield from self._spread(f"{name}.{key}", item)
+        elif isinstance(value, set | frozenset):
+            if any(isinstance(item, Module | Tensor) for item in value):
+                raise TypeError(f"{name} is a set, which has no order: use a list or a dict")
+        elif isinstance(value, Tensor) and not isinstance(value, Parameter) and value.requires_grad:
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Tensor that wants a gradient, which nothing "
+                f"would train or save: make it tinygpt.Parameter(array)"
+            )
+        else:
+            yield name, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """(name, Parameter), each Parameter once: tied weights bear their first name."""
+        """(name, Parameter), each Parameter once: tied weights bear their first name. One whose
+        requires_grad is False is among them."""
         return ((name, p) for name, p in self.named_tensors() if isinstance(p, Parameter))
 
     def named_tensors(self) -> Iterator[tuple[str, Parameter | Frozen]]:
         """The same with the frozen ones: all that has to be saved."""
-        seen = set()
-        for name, p in self._named_tensors(""):
+        seen: set[Any] = set()
+        for name, p in self._named_tensors("", set()):
             if p not in seen:
                 seen.add(p)
                 yield name, p
 
-    def _named_tensors(self, prefix: str) -> Iterator[tuple[str, Parameter | Frozen]]:
+    def _named_tensors(self, prefix: str, above: set) -> Iterator[tuple[str, Parameter | Frozen]]:
+        if self in above:  # a Module that knows the one it is in
+            return
         for name, value in self._children():
             if isinstance(value, Parameter | Frozen):
                 yield prefix + name, value
             elif isinstance(value, Module):
-                yield from value._named_tensors(f"{prefix}{name}.")
+                yield from value._named_tensors(f"{prefix}{name}.", above | {self})
 
     def parameters(self) -> list[Parameter]:
+        """All Parameters, each once."""
         return [p for _, p in self.named_parameters()]
 
+    def trained(self) -> list[Parameter]:
+        """The Parameters whose requires_grad is True."""
+        return [p for p in self.parameters() if p.requires_grad]
+
     def modules(self) -> Iterator["Module"]:
-        """This Module and all Modules in it."""
-        yield self
-        for _, value in self._children():
-            if isinstance(value, Module):
-                yield from value.modules()
+        """This Module and all Modules in it, each once."""
+        seen: set[Module] = set()
+        stack = [self]
+        while stack:
+            m = stack.pop()
+            if m in seen:
+                continue
+            seen.add(m)
+            yield m
+            stack += reversed([value for _, value in m._children() if isinstance(value, Module)])
 
     def num_parameters(self) -> int:
         """How many numbers are trained; tied weights count once."""
-        return sum(p.size for p in self.parameters())
+        return sum(p.size for p in self.trained())
 
     def num_frozen(self) -> int:
         """How many numbers belong to the model and are not trained."""
@@ -96,9 +161,10 @@ class Module:
         """Lay all parameters into one vector, and number the places where dropout stands.
 
         Packing anew makes older optimisers raise; the counters of dropout go on."""
-        vector = ParameterVector(self.parameters())
+        vector = ParameterVector(self.trained())
         if self.packed is not None:
-            vector.seed, vector.steps = self.packed.seed, self.packed.steps
+            before = self.packed
+            vector.seed, vector.steps, vector.parts = before.seed, before.steps, before.parts
         if seed is not None:
             vector.seed = seed
         for site, m in enumerate(m for m in self.modules() if m.site is not None):
@@ -110,12 +176,13 @@ class Module:
         """The vector of all parameters, packed now if it was not or if one has left it.
 
         A parameter that came later is found by pack(), which making an optimizer calls."""
-        vector = self.packed
-        if vector is None or any(p.vector is not vector for p in vector.parameters):
-            return self.pack().vector()
-        return vector
+        if self.packed is None or any(p.vector is not self.packed for p in self.packed.parameters):
+            self.pack()
+        assert self.packed is not None
+        return self.packed
 
     def zero_grad(self) -> None:
+        """Forget all gradients."""
         for p in self.parameters():
             p.zero_grad()
 
@@ -130,15 +197,16 @@ class Module:
 
     # --------------------------------------------------------------------- moving and copying
 
-    def to(self, where: str) -> Self:
+    def to(self, where: Any) -> Self:
         """Move to a device ("cpu", "gpu", "gpu:1") or convert to "float32" or "float64".
 
         The Parameter objects stay, their arrays are new: make the optimizer afterwards."""
         tensors = [p for _, p in self.named_tensors()]
-        if where in ("float32", "float64"):
-            moved = [p.data.astype(where, copy=False) for p in tensors]
+        name = where if isinstance(where, str) else np.dtype(where).name
+        if name in ("float32", "float64"):
+            moved = [p.data.astype(name, copy=False) for p in tensors]
         else:
-            moved = [to_device(p.data, where) for p in tensors]
+            moved = [to_device(p.data, name) for p in tensors]
         if all(new is p.data for p, new in zip(tensors, moved, strict=True)):
             return self
         for p, new in zip(tensors, moved, strict=True):
@@ -164,11 +232,31 @@ class Module:
             raise ValueError("the weights do not fit this model\n  " + "\n  ".join(wrong))
         for name, p in mine.items():
             p.data[...] = like(array_module(state[name]).asarray(state[name]), p.data)
+            if p.node is not None:
+                p.node.was_written()
 
 
-def normal(rng: np.random.Generator | None, shape: tuple[int, ...], std: float) -> Parameter:
-    """A float32 Parameter drawn from a normal distribution of mean 0; of zeros, which cost no
-    memory before they are written, where rng is None: its values are about to be loaded."""
-    if rng is None:
+def normal(rng: Rng, shape: tuple[int, ...], std: float | None = None) -> Parameter:
+    """A float32 Parameter drawn from a normal distribution of mean 0. Without a standard deviation
+    it is 1 / sqrt(n_in): what leaves x W is then as large as what came in.
+
+    rng: a seed, a Generator, or None for other numbers each time; "zeros", which cost no memory
+    before they are written, for values that are about to be loaded.
+    """
+    rng = generator(rng)
+    if isinstance(rng, str):
         return Parameter(np.zeros(shape, np.float32))
+    std = 1 / math.sqrt(shape[0]) if std is None else std
     return Parameter((std * rng.standard_normal(shape)).astype(np.float32))
+
+
+def generator(rng: Rng) -> np.random.Generator | Literal["zeros"]:
+    """One generator for all the parts of a Module: with a seed in each, parts of one shape would
+    get the same weights."""
+    if isinstance(rng, str):
+        if rng != "zeros":
+            raise ValueError(
+                f'expected rng to be a seed, a Generator, None or "zeros", got {rng!r}'
+            )
+        return rng
+    return np.random.default_rng(rng)

@@ -12,11 +12,9 @@ can use one that it never saw in training is another question.
 
 import math
 
-import numpy as np
-
 from tinygpt.autograd.engine import Tensor, op
 from tinygpt.backend import Array, array_module
-from tinygpt.nn.module import Module, normal
+from tinygpt.nn.module import Module, Rng, normal
 
 POSITIONS = ("learned", "sinusoidal", "rotary", "alibi", "none")
 
@@ -28,7 +26,7 @@ class LearnedPosition(Module):
     Generative Pre-Training", section 4.1.
     """
 
-    def __init__(self, block_size: int, n_embd: int, *, rng: np.random.Generator | None):
+    def __init__(self, block_size: int, n_embd: int, *, rng: Rng = None):
         self.weight = normal(rng, (block_size, n_embd), 0.02)
 
     def __call__(self, x: Tensor, start: int = 0) -> Tensor:

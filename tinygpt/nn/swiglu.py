@@ -1,11 +1,9 @@
 """SwiGLU: an MLP whose hidden values pass through a gate that the input itself opens."""
 
-import numpy as np
-
 from tinygpt.autograd.engine import Tensor, op, recording
 from tinygpt.backend import array_module, pieces
 from tinygpt.nn.linear import Linear
-from tinygpt.nn.module import Module
+from tinygpt.nn.module import Module, Rng, generator
 
 
 @op
@@ -58,10 +56,11 @@ class SwiGLU(Module):
         n_inner: int,
         bias: bool = True,
         residual_std: float = 0.02,
-        rng: np.random.Generator | None,
+        rng: Rng = None,
     ):
-        self.c_gate = Linear(n_embd, n_inner, bias=bias, rng=rng)
-        self.c_fc = Linear(n_embd, n_inner, bias=bias, rng=rng)
+        rng = generator(rng)
+        self.c_gate = Linear(n_embd, n_inner, bias=bias, std=0.02, rng=rng)
+        self.c_fc = Linear(n_embd, n_inner, bias=bias, std=0.02, rng=rng)
         self.c_proj = Linear(n_inner, n_embd, bias=bias, std=residual_std, rng=rng)
 
     def __call__(self, x: Tensor) -> Tensor:

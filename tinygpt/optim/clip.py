@@ -7,13 +7,16 @@ Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural 
 """
 
 import math
+from typing import Any
 
+from tinygpt.autograd.parameters import gradients_of
 from tinygpt.backend import Array, array_module, is_host
+from tinygpt.optim.optimizer import parameters_of
 
 
-def clip_grad_norm(model, max_norm: float) -> Array:
-    """Clip the gradient of a model. Returns |g| before clipping as a 0-d array (float(...) reads
-    it).
+def clip_grad_norm(model: Any, max_norm: float) -> Array:
+    """Clip the gradient of a model, or of a list of Parameters. Returns |g| before clipping as a
+    0-d array (float(...) reads it).
 
     A norm that is not finite is returned as it is, and nothing is scaled. ValueError unless
     max_norm > 0. Differs from PyTorch, which adds 1e-6 to the norm.
@@ -21,16 +24,19 @@ def clip_grad_norm(model, max_norm: float) -> Array:
     norm = grad_norm(model)
     factor = clip_factor(norm, max_norm)
     if factor is not None:
-        g = model.vector().gradient()
-        g *= factor
+        for g in gradients_of(parameters_of(model)):
+            g *= factor
     return norm
 
 
-def grad_norm(model) -> Array:
+def grad_norm(model: Any) -> Array:
     """|g|, the square root of the sum of all squares, as a 0-d array."""
-    g = model.vector().gradient()
-    xp = array_module(g)
-    return xp.asarray(xp.sqrt(xp.dot(g, g)))
+    rows = gradients_of(parameters_of(model))
+    if not rows:
+        raise ValueError("there is no gradient yet: clip after loss.backward()")
+    xp = array_module(rows[0])
+    squares = [xp.dot(g, g) for g in rows]
+    return xp.asarray(xp.sqrt(sum(squares[1:], squares[0])))
 
 
 def clip_factor(norm: Array, max_norm: float) -> float | Array | None:

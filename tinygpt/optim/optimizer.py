@@ -3,30 +3,33 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tinygpt.autograd.engine import Tensor
+from tinygpt.autograd.parameters import Parameter, ParameterVector
 from tinygpt.backend import PIECE, Array, array_module, is_host, like, to_cpu
 
 Run = Callable[[Callable[[Any], None], list[Any]], Iterable[object]]
 
 
 class Optimizer:
-    """Steps over the whole parameter vector of a model, a piece at a time.
+    """Steps over the parameters of a model, or a list of Parameters: over one vector of them all, a
+    piece at a time.
 
-    `lr` may be set before each step. Matrices decay, biases and norms do not. Make an optimizer
-    after model.to(...): a model that was moved raises a RuntimeError. ValueError for settings out
-    of range. A subclass names the moments, what it remembers of each element, and writes `update`.
+    `lr` may be set before each step. Matrices decay, biases and norms do not; a parameter that got
+    no gradient since zero_grad() stays as it is. Make an optimizer after model.to(...): a model
+    that was moved raises a RuntimeError. ValueError for settings out of range. A subclass names the
+    moments, what it remembers of each element, and writes `update`.
     """
 
     def __init__(self, model: Any, lr: float, weight_decay: float, moments: tuple[str, ...]):
         if lr < 0 or weight_decay < 0:
             raise ValueError(f"expected lr and weight_decay >= 0, got {lr} and {weight_decay}")
-        if model.packed is None or set(model.parameters()) != set(model.packed.parameters):
-            model.pack()
-        self.vector = model.vector()
+        self.vector = vector_of(model)
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         xp = array_module(self.vector.data)
         self.moments = {name: xp.zeros_like(self.vector.data) for name in moments}
 
     def zero_grad(self) -> None:
+        """Forget all gradients."""
         self.vector.zero_grad()
 
     def step(self, run: Run = map, size: int = PIECE, factor: float | Array | None = None) -> None:
@@ -38,8 +41,8 @@ class Optimizer:
         w, g = self.vector.data, self.vector.gradient()
         self.steps += 1
         self.vector.steps += 1  # the next dropout masks
-        n, split = len(w), self.vector.n_matrix
-        size = size if is_host(w) else n
+        self.vector.was_written()
+        size = size if is_host(w) else len(w)
 
         def work(part: tuple[slice, float]) -> None:
             at, decay = part
@@ -49,8 +52,11 @@ class Optimizer:
             self.update(w[at], dw, decay, *(m[at] for m in self.moments.values()))
 
         parts = [
-            (slice(a, min(a + size, end)), decay)
-            for start, end, decay in ((0, split, self.weight_decay), (split, n, 0.0))
+            (
+                slice(a, min(a + size, end)),
+                self.weight_decay if end <= self.vector.n_matrix else 0.0,
+            )
+            for start, end in self.vector.received()
             for a in range(start, end, size)
         ]
         for _ in run(work, parts):
@@ -87,3 +93,33 @@ def check_betas(betas: tuple[float, float], eps: float) -> None:
         raise ValueError(f"expected two betas in [0, 1), got {betas}")
     if eps < 0:
         raise ValueError(f"expected eps >= 0, got {eps}")
+
+
+def parameters_of(model: Any) -> list[Parameter]:
+    """The trained Parameters of a model, or those in a list. TypeError, in words, for what is
+    neither."""
+    if hasattr(model, "trained"):
+        return model.trained()
+    found = list(model) if isinstance(model, Iterable) else [model]
+    for p in found:
+        if isinstance(p, Parameter):
+            continue
+        what = f"got {type(p).__name__}"
+        if isinstance(p, dict):
+            what = "got groups: make an optimizer for each, with settings of its own"
+        elif isinstance(p, Tensor):
+            what = "got a Tensor: make it tinygpt.Parameter(array)"
+        raise TypeError(f"expected a model or a list of Parameters, {what}")
+    return [p for p in dict.fromkeys(found) if p.requires_grad]
+
+
+def vector_of(model: Any) -> ParameterVector:
+    """The vector in which these parameters live, all of them and no others; packed where needed."""
+    parameters = parameters_of(model)
+    if not parameters:
+        raise ValueError("there is no parameter to train: is requires_grad False everywhere?")
+    vector = parameters[0].vector
+    if vector is None or set(vector.parameters) != set(parameters):
+        vector = model.pack().vector() if hasattr(model, "pack") else ParameterVector(parameters)
+    vector.check()
+    return vector

@@ -227,7 +227,7 @@ BUGS = [
     Bug(
         "dropout: every micro-batch gets the first one's mask",
         "training/trainer.py",
-        "                model.vector().row = start\n",
+        "                model.vector().begin_part(start)\n",
         "",
         "the mask is right within each part",
     ),
@@ -292,8 +292,8 @@ BUGS = [
     Bug(
         "weight decay on biases and norms",
         "optim/optimizer.py",
-        "(split, n, 0.0)",
-        "(split, n, self.weight_decay)",
+        "self.weight_decay if end <= self.vector.n_matrix else 0.0)",
+        "self.weight_decay)",
         "PyTorch does it unless told otherwise",
     ),
     Bug(

@@ -75,6 +75,7 @@ class Processes(Workers):
         self.models, self.threads = trainer.workers.models, n
         first, *others = (model.vector() for model in self.models)
         first.live_in(_shared(first.data), _shared_zeros(first.grad))
+        first.gradients_stay = True
         for other in others:  # replicas have the values of the first, and their own gradients
             other.live_in(first.data, _shared_zeros(other.grad))
         moments = trainer.optimizer.moments
@@ -116,6 +117,7 @@ class Processes(Workers):
         total = first.vector().gradient()
         for other in others:
             total += other.vector().grad  # complete: the child has called gradient()
+        first.vector().gradient_is_there()
         return sum(losses)
 
     def update(self, optimizer: Optimizer, factor: float | Array | None = None) -> None:

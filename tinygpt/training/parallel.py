@@ -61,7 +61,10 @@ class Workers:
         leaves in their models are added up in the first one."""
         first, *others = self.models
         if self._pool is None or not others:
-            return work(first, slice(0, rows), *args)
+            result = work(first, slice(0, rows), *args)
+            first.vector().gradient()
+            first.vector().gradient_is_there()  # a parameter without one: zeros, for any workers
+            return result
         for other in others:
             other.train(first.training)
             other.vector().draw_as(*first.vector().drawing())
@@ -71,6 +74,7 @@ class Workers:
         total = first.vector().gradient()
         for other in others:
             total += other.vector().gradient()
+        first.vector().gradient_is_there()
         return sum(results)
 
     def update(self, optimizer: Optimizer, factor: float | Array | None = None) -> None:

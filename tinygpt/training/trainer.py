@@ -140,12 +140,12 @@ class Trainer:
             part = slice(start, min(start + size, rows.stop))
             share = float(np.count_nonzero(y[part] != -100) / n_kept)
             if share:
-                model.vector().row = start
+                model.vector().begin_part(start)
                 part_loss = model.loss(x[part], y[part])
                 xp = array_module(part_loss.data)
                 part_loss.backward(xp.full((), share, dtype=part_loss.dtype))
                 loss = loss + part_loss.data * share
-        model.vector().row = 0
+        model.vector().row = 0  # whoever forwards next has a batch of their own
         return loss
 
     # ------------------------------------------------------------------------------ the loop
