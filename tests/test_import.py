@@ -14,11 +14,12 @@ PACKAGE = Path(tinygpt.__file__).parent
 # room -> the rooms that it may import (what these may import, it may too)
 ARROWS = {
     "files": [],
+    "progress": [],
     "backend": [],
     "autograd": ["backend"],
     "nn": ["autograd"],
-    "text": ["backend", "files"],
-    "generation": ["autograd"],
+    "text": ["backend", "files", "progress"],
+    "generation": ["autograd", "progress"],
     "optim": ["autograd"],
     "models": ["nn", "generation", "text"],
     "training": ["models", "text", "optim"],

@@ -10,7 +10,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ _DTYPES = {name: dtype for dtype, name in _FLOATS.items()} | {
     "U16": np.dtype("u2"), "I16": np.dtype("i2"), "U32": np.dtype("u4"), "I32": np.dtype("i4"),
     "U64": np.dtype("u8"), "I64": np.dtype("i8"),
 }  # fmt: skip
+
+MOST_TENSORS = 200_000  # in one file
 
 
 @contextmanager
@@ -40,7 +42,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         with open(temporary, "r+b") as written:
             os.fsync(written.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
+        with suppress(OSError):  # CIFS, exFAT and some cloud folders know no modes
+            os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -50,6 +53,17 @@ def write_text(path: str | Path, text: str) -> None:
     """The text as UTF-8 with its line ends as they are, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(text.encode("utf-8"))
+
+
+def read_json(path: str | Path, what: str = "JSON") -> Any:
+    """The content of a JSON file, with or without a byte-order mark. ValueError, in words, where it
+    is no JSON, or one that is nested too deeply to be ours."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError(f"{path} is no {what}: it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is no {what}, or was cut short: {error}") from error
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -98,6 +112,9 @@ def map_arrays(path: str | Path) -> dict[str, np.ndarray]:
             if name == "__metadata__":
                 expected = entry.get("sha256")
                 continue
+            if entry["dtype"] not in _DTYPES:
+                known = ", ".join(_DTYPES)
+                raise ValueError(f"{name} is of type {entry['dtype']}; only {known} can be read")
             dtype, shape = _DTYPES[entry["dtype"]], tuple(entry["shape"])
             first, last = entry["data_offsets"]
             if last - first != dtype.itemsize * math.prod(shape) or not 0 <= first <= last:
@@ -105,7 +122,8 @@ def map_arrays(path: str | Path) -> dict[str, np.ndarray]:
             flat = np.frombuffer(numbers, np.uint8, last - first, start + first)
             arrays[name] = flat.view(dtype).reshape(shape)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{path} is cut short or altered: {error!r}") from error
+        said = str(error) if type(error) is ValueError else repr(error)
+        raise ValueError(f"{path} cannot be read, or was altered: {said}") from error
     if expected is not None and _sha256(arrays) != expected:
         raise ValueError(
             f"{path} was altered: its arrays have the SHA-256 {_sha256(arrays)} and should have "
@@ -164,6 +182,8 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
         should = 8 + length + max(ends, default=0)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} is no safetensors file, or was altered: {error!r}") from error
+    if len(entries) > MOST_TENSORS:
+        raise ValueError(f"{path} lists {len(entries):,} tensors, and no model here has so many")
     if has != should:
         raise ValueError(f"{path} has {has:,} bytes and should have {should:,}")
     return entries, 8 + length
@@ -187,11 +207,12 @@ def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk, where a system can (Windows does it by itself)."""
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with suppress(OSError):  # nor do some of them sync folders; the files themselves are synced
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _umask() -> int:

@@ -118,7 +118,7 @@ def test_folders_that_are_refused(tmp_path, spoil, message):
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match="is no folder"):
+    with pytest.raises(ValueError, match="there is no model"):
         GPT.from_pretrained(tmp_path / "nowhere")
 
 

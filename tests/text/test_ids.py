@@ -1,14 +1,20 @@
 """The ids of a corpus: the width that holds them, pieces that change nothing, a file when large."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygpt.text import BPETokenizer, ByteTokenizer, CharTokenizer, corpus_ids, ids
+from tinygpt.text import tokenizer as tokenizer_module
+from tinygpt.text.bpe import PATTERNS
+from tinygpt.text.tokenizer import cut_into_parts
 
 TEXT = "The cat's  dog\n\n  sat 12 times; they've  gone\tto 天地 and back.  \r\n" * 3
 BPE = BPETokenizer.train(TEXT, 320)
+BY_PATTERN = {name: BPETokenizer.train(TEXT, 320, pattern=name) for name in PATTERNS}
 
 
 @pytest.mark.parametrize(
@@ -29,12 +35,16 @@ def test_an_id_that_does_not_fit_is_an_error_and_no_other_token():
         corpus_ids(Wrong(), "a")
 
 
-@given(st.text(alphabet="ab '\n\t1,.天", max_size=80), st.integers(1, 20))
+@given(st.text(alphabet="aB '\n\r\t1,./天", max_size=80), st.integers(1, 20))
 @settings(max_examples=400, derandomize=True, deadline=None)
 def test_pieces_change_nothing(text, size):
-    parts = list(ids.pieces(text, size))
-    assert "".join(parts) == text
-    assert [i for part in parts for i in BPE.encode(part)] == BPE.encode(text)
+    for tokenizer in BY_PATTERN.values():
+        parts = cut_into_parts(text, tokenizer.cut, size)
+        assert "".join(parts) == text
+        whole = tokenizer.encode(text)
+        assert [i for part in parts for i in tokenizer.encode(part)] == whole
+        with mock.patch.object(tokenizer_module, "PART", size):
+            assert list(tokenizer.encode_iterable(text)) == whole  # letter by letter
 
 
 @pytest.mark.parametrize(

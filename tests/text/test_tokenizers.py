@@ -4,15 +4,20 @@ import importlib.util
 import json
 import os
 import random
+import tracemalloc
 from collections import Counter
 from itertools import pairwise
 
+import numpy as np
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygpt.text import BPETokenizer, ByteTokenizer, CharTokenizer, load_tokenizer
-from tinygpt.text.bpe import PIECES, learn_merges_plain, merge
+from tinygpt.text.bpe import PATTERNS, apply_merges_plain, learn_merges_plain, merge
+from tinygpt.text.bpe_fast import learn_merges, merged_by_heap
+from tinygpt.text.reading import chunks
 
 TEXT = (
     "The quick brown fox doesn't jump over the lazy dogs; they're 12345 metres away.\n\n"
@@ -79,11 +84,137 @@ def test_ties_go_to_the_smallest_pair_of_ids():
 @settings(max_examples=200, derandomize=True, deadline=None)
 def test_fast_training_learns_the_merges_of_the_plain_rule(text):
     fast = BPETokenizer.train(text, 256 + 12).merges
-    assert fast == learn_merges_plain(Counter(PIECES.findall(text)), 12)
+    assert fast == learn_merges_plain(Counter(BPE.pieces.findall(text)), 12)
 
 
 def test_fast_training_on_prose():
-    assert BPE.merges == learn_merges_plain(Counter(PIECES.findall(TEXT)), 144)
+    assert BPE.merges == learn_merges_plain(Counter(BPE.pieces.findall(TEXT)), 144)
+
+
+@given(st.text(alphabet="abc天", min_size=1, max_size=200), st.integers(1, 3))
+@settings(max_examples=300, derandomize=True, deadline=None)
+def test_fast_training_on_one_piece(text, times):
+    """No blank anywhere: Chinese, DNA, one line of JSON. The merges interlock in every way."""
+    pieces = {text: times, text[::-1]: 2, "": 1}
+    assert learn_merges(pieces, 40) == learn_merges_plain(pieces, 40)
+
+
+def test_a_long_piece_costs_no_more_than_its_tokens(monkeypatch):
+    """It was quadratic: 20 kB took 10.9 s. Counted is what NumPy is given to look at."""
+    looked = []
+    unique = np.unique
+    monkeypatch.setattr(np, "unique", lambda a, **k: looked.append(len(a)) or unique(a, **k))
+    work = []
+    for n in (5_000, 20_000):
+        looked.clear()
+        text = "".join(random.Random(0).choices("ACGT", k=n))
+        assert len(learn_merges({text: 1}, 400)) == 400
+        work.append(sum(looked))
+    assert work[1] < 6 * work[0]  # four times the text
+
+
+def test_ties_by_bytes():
+    """CS336's rule: of equally frequent pairs the one whose bytes come last in the alphabet."""
+    merges = BPETokenizer.train("bbbaaaddddcccc", 260, ties="bytes").merges
+    assert [chr(a) + chr(b) for a, b in merges[:2]] == ["dd", "cc"]
+
+
+def test_training_on_parts_and_on_a_file(tmp_path):
+    """The same merges, whether the text comes whole, in parts or from a file, with no more in
+    memory than a part and the pieces."""
+    path = tmp_path / "t.txt"
+    path.write_bytes(TEXT.encode())
+    lines = TEXT.splitlines(keepends=True)
+    for text in (path, [TEXT], iter([TEXT])):
+        assert BPETokenizer.train(text, 400).merges == BPE.merges
+    with open(path, encoding="utf-8", newline="") as file:
+        by_line = BPETokenizer.train(file, 400)
+    assert by_line.merges == BPETokenizer.train(lines, 400).merges
+    assert CharTokenizer.train(path).characters == CHAR.characters
+
+
+def test_training_holds_no_more_than_the_pieces(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_bytes(b"one two three four five six seven eight\n" * 100_000)  # 4 MB
+    tracemalloc.start()
+    BPETokenizer.train(chunks(path, size=1 << 14), 300)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+@pytest.mark.parametrize("pattern", list(PATTERNS))
+def test_every_pattern_takes_the_whole_text_and_comes_back_from_disk(tmp_path, pattern):
+    tokenizer = BPETokenizer.train(TEXT, 400, [END], pattern=pattern)
+    for text in (TEXT, *HARD.values(), mixed(2000)):
+        assert "".join(tokenizer.pieces.findall(text)) == text
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+    tokenizer.save(tmp_path)
+    again = load_tokenizer(tmp_path)
+    assert PATTERNS[again.pattern] == PATTERNS[pattern]
+    assert again.encode(TEXT) == tokenizer.encode(TEXT)
+
+
+def test_patterns_cut_as_they_are_known_to():
+    def cut(name, text):
+        return BPETokenizer((), pattern=name).pieces.findall(text)
+
+    text = "I'LL pay 12345 now.\n\nOK/no HelloWorld"
+    assert cut("gpt2", text) == ["I", "'", "LL", " pay", " 12345", " now", ".", "\n", "\n", "OK",
+                                 "/", "no", " HelloWorld"]  # fmt: skip
+    assert cut("gpt4", text) == ["I", "'LL", " pay", " ", "123", "45", " now", ".\n\n", "OK", "/no",
+                                 " HelloWorld"]  # fmt: skip
+    assert cut("o200k", text) == ["I'LL", " pay", " ", "123", "45", " now", ".\n\n", "OK", "/no",
+                                  " Hello", "World"]  # fmt: skip
+    assert cut("none", text) == [text]
+
+
+@pytest.mark.parametrize("ids", [(0, 1), (0, 371), (450, 380), (370, 371), (5, 300)])
+def test_special_tokens_may_stand_anywhere(tmp_path, ids):
+    tokenizer = BPETokenizer(BPE.merges, dict(zip([END, "<|pad|>"], ids, strict=True)))
+    assert tokenizer.special_tokens == {END: ids[0], "<|pad|>": ids[1]}
+    assert tokenizer.vocab_size == max(BPE.vocab_size + 2, max(ids) + 1)
+    both = f"the fox{END}the dog"
+    assert tokenizer.encode(both, allow_special=True).count(ids[0]) == 1
+    assert tokenizer.decode(tokenizer.encode(both, True)) == both
+    assert not set(tokenizer.encode(TEXT)) & set(ids)
+    assert pieces_of(tokenizer, TEXT[:200]) == pieces_of(BPE, TEXT[:200])
+    gaps = tokenizer.missing_ids(tokenizer.vocab_size + 2)
+    assert len(gaps) == tokenizer.vocab_size - BPE.vocab_size
+    with pytest.raises(ValueError, match=r"no token: the vocabulary has a gap|outside"):
+        tokenizer.token_bytes(gaps[0])
+    tokenizer.save(tmp_path)
+    assert load_tokenizer(tmp_path).encode(both, True) == tokenizer.encode(both, True)
+    tokenizers = pytest.importorskip("tokenizers")
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    assert theirs.encode(both).ids == tokenizer.encode(both, True)
+
+
+@pytest.mark.parametrize("special", [{END: -1}, {END: 3, "<|pad|>": 3}])
+def test_special_ids_that_cannot_be(special):
+    with pytest.raises(ValueError, match="a different id >= 0"):
+        BPETokenizer((), special)
+
+
+def test_a_part_of_the_special_tokens_may_be_allowed():
+    tokenizer = BPETokenizer.train(TEXT, 400, [END, "<|pad|>"])
+    ids = tokenizer.encode(f"a{END}<|pad|>", allow_special=["<|pad|>"])
+    assert tokenizer.special_tokens["<|pad|>"] in ids
+    assert tokenizer.special_tokens[END] not in ids
+    with pytest.raises(ValueError, match="no special tokens here"):
+        tokenizer.encode("a", allow_special=["<|nonsense|>"])
+
+
+def test_tokens_by_their_bytes():
+    assert BPE.id_of("a") == 97 and BPE.id_of(BPE.token_bytes(300)) == 300
+    assert BPE.decode_bytes([229, 164]) == b"\xe5\xa4"
+    with pytest.raises(ValueError, match="no token of this vocabulary"):
+        BPE.id_of("nothing like this")
+
+
+@pytest.mark.parametrize("tokenizer", [BPE, ByteTokenizer()])
+def test_half_a_surrogate_pair(tokenizer):
+    assert tokenizer.decode(tokenizer.encode("a\ud83db")) == "a\ufffdb"
 
 
 def test_no_token_reaches_over_a_cut():
@@ -170,7 +301,7 @@ def test_refusals(action, message):
 @pytest.mark.parametrize("tokenizer", ALL)
 def test_saved_and_loaded(tmp_path, tokenizer):
     tokenizer.save(tmp_path)
-    assert os.listdir(tmp_path) == ["tokenizer.json"]
+    assert sorted(os.listdir(tmp_path)) == ["tokenizer.json", "tokenizer_config.json"]
     again = load_tokenizer(tmp_path)
     assert type(again) is type(tokenizer)
     assert again.encode(TEXT) == tokenizer.encode(TEXT)
@@ -220,7 +351,6 @@ def spoil(folder, change):
         lambda c: c["model"]["vocab"].update(a=5),
         lambda c: c["model"].pop("vocab"),
         lambda c: c["model"].update(merges=[["a"]]),
-        lambda c: c.pop("added_tokens"),
         lambda c: c["added_tokens"].append({"id": 5, "content": END}),
         lambda c: c.update(added_tokens=[{"content": END}]),
     ],
@@ -332,7 +462,7 @@ def test_by_heap_the_same_merges(text):
             break
         pair = BPE.merges[min(ranked)]
         expected = merge(expected, pair, 256 + min(ranked))
-    assert BPE._merged_by_heap(ids) == expected
+    assert merged_by_heap(ids, BPE.ranks) == apply_merges_plain(ids, BPE.ranks) == expected
 
 
 def test_a_piece_without_end():
@@ -365,6 +495,19 @@ def test_two_files_that_are_refused(tmp_path, file, change, message):
         ({"pre_tokenizer": {"type": "Whitespace"}}, "Whitespace"),
         ({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True}}, "add_prefix_space"),
         ({"normalizer": {"type": "NFC"}}, "NFC"),
+        ({"post_processor": {"type": "TemplateProcessing", "single": []}}, "TemplateProcessing"),
+        (
+            {
+                "pre_tokenizer": {
+                    "type": "Sequence",
+                    "pretokenizers": [
+                        {"type": "Split", "pattern": {"Regex": "x+"}, "behavior": "Isolated"},
+                        {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
+                    ],
+                }
+            },
+            "Split",
+        ),
     ],
 )
 def test_tokenizers_that_work_in_another_way(tmp_path, change, message):
@@ -374,6 +517,27 @@ def test_tokenizers_that_work_in_another_way(tmp_path, change, message):
     path.write_text(json.dumps(content | change), encoding="utf-8")
     with pytest.raises(ValueError, match=f"in another way than GPT-2's.*{message}"):
         load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("flag", [{"special": False}, {"special": True, "lstrip": True}])
+def test_added_tokens_that_change_ordinary_texts_are_refused(tmp_path, flag):
+    """`tokenizers` gives "zyxomma" an id of its own, and here it was seven letters, in silence."""
+    BPE.save(tmp_path)
+    spoil(tmp_path, lambda c: c["added_tokens"].append({"id": 400, "content": "zyxomma"} | flag))
+    with pytest.raises(ValueError, match="zyxomma"):
+        load_tokenizer(tmp_path)
+
+
+@pytest.mark.parity
+@pytest.mark.skipif(not importlib.util.find_spec("tiktoken"), reason="tiktoken")
+@pytest.mark.parametrize(("name", "theirs"), [("gpt4", "cl100k_base"), ("o200k", "o200k_base")])
+def test_patterns_against_tiktoken(monkeypatch, name, theirs):
+    from tiktoken_ext import openai_public
+
+    monkeypatch.setattr(openai_public, "load_tiktoken_bpe", lambda *_, **__: {})
+    pattern = regex.compile(getattr(openai_public, theirs)()["pat_str"])
+    for text in (*HARD.values(), TEXT, mixed(50_000)):
+        assert pattern.findall(text) == BPETokenizer((), pattern=name).pieces.findall(text)
 
 
 @pytest.mark.parity

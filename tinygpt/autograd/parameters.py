@@ -143,9 +143,9 @@ class ParameterVector:
         for p, view in zip(self.parameters, self.views, strict=True):
             if p.vector is not self:
                 raise RuntimeError(
-                    "a parameter has left this vector: the model was moved (model.to), packed anew, "
-                    "or a parameter was frozen or given to another optimizer. Make the optimizer "
-                    "afterwards"
+                    "a parameter has left this vector: the model was moved (model.to) or packed "
+                    "anew, or a parameter was frozen or given to another optimizer. Make the "
+                    "optimizer afterwards"
                 )
             if p.data is not view:
                 raise RuntimeError(

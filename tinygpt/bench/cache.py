@@ -8,6 +8,7 @@ from typing import Any
 from tinygpt.backend import keep_freed_memory
 from tinygpt.lesson import pictures
 from tinygpt.models.gpt import GPT, GPTConfig
+from tinygpt.progress import progress
 
 BLOCK_SIZE = 256
 
@@ -15,13 +16,11 @@ BLOCK_SIZE = 256
 def run(rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each token, from the second to a little past block_size, with and without
     cache: the median of the rounds, which alternate."""
-    from tqdm import tqdm
-
     keep_freed_memory()
     model = GPT(GPTConfig(vocab_size=1024, block_size=BLOCK_SIZE))
     n = BLOCK_SIZE + BLOCK_SIZE // 4
     times: dict[str, list[list[float]]] = {"with cache": [], "without": []}
-    for _ in tqdm(range(rounds), "rounds"):
+    for _ in progress(range(rounds), "rounds"):
         for name, seen in times.items():
             stream, seconds = model.stream([0], n, use_cache=name == "with cache", seed=0), []
             start = time.perf_counter()

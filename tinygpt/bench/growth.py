@@ -11,6 +11,7 @@ from tinygpt.bench.configs import SETUPS, step_flops
 from tinygpt.bench.rotation import GAP
 from tinygpt.lesson import pictures
 from tinygpt.models.gpt import GPT
+from tinygpt.progress import progress
 from tinygpt.training.arguments import TrainingArguments
 from tinygpt.training.forked import forked
 from tinygpt.training.trainer import Trainer
@@ -25,10 +26,8 @@ VALUES = {
 
 def run(rounds: int) -> dict[str, list[tuple[int, float, float]]]:
     """For each setting: (value, tokens per second, its limit), all else as configuration A."""
-    from tqdm import tqdm
-
     results: dict[str, list[tuple[int, float, float]]] = {name: [] for name in VALUES}
-    for name, value in tqdm([(n, v) for n, values in VALUES.items() for v in values], "growth"):
+    for name, value in progress([(n, v) for n, values in VALUES.items() for v in values], "growth"):
         setup = SETUPS["A"]
         if name == "batch_size":
             setup = replace(setup, batch_size=value)

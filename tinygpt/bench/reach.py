@@ -24,6 +24,7 @@ from tinygpt.backend import to_float
 from tinygpt.models.config import GPTConfig
 from tinygpt.models.gpt import GPT
 from tinygpt.optim.schedule import learning_rate
+from tinygpt.progress import progress
 from tinygpt.text import CharTokenizer, RandomBatches, load_corpus
 from tinygpt.text.batches import window_batches
 from tinygpt.training.arguments import PRESETS, TrainingArguments
@@ -119,14 +120,14 @@ def _pytorch(ours: GPT, a: TrainingArguments) -> Iterator[tuple[Any, Any]]:
 
 def run(seeds: int, pytorch: bool) -> dict[str, list[dict[str, Any]]]:
     """Every way with seeds 1, 2, ...; RuntimeError where the two first ways do not do the same."""
-    from tqdm import tqdm
-
     ways = [way for way in WAYS if pytorch or way != PYTORCH]
     results: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
-    for seed, way in tqdm([(s, w) for s in range(1, seeds + 1) for w in ways], "time to a loss"):
+    for seed, way in progress(
+        [(s, w) for s in range(1, seeds + 1) for w in ways], "time to a loss"
+    ):
         done = _run_alone(way, seed)
         results[way].append(done)
-        tqdm.write(
+        print(
             f"seed {seed}, {way}: {done['steps']} steps x {1e3 * done['step_seconds']:.1f} ms = "
             f"{done['seconds']:.1f} s, loss {done['loss']:.4f}"
         )

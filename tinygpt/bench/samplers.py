@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygpt.progress import progress
 from tinygpt.text.batches import window_batches
 from tinygpt.training.evaluation import mean_loss
 
@@ -43,12 +44,10 @@ def run(model: Any, prompts: np.ndarray, held_out: np.ndarray, length: int) -> l
 
     prompts (B, T): how each of B texts begins; held_out: ids that the model was not trained on.
     """
-    from tqdm import tqdm
-
     length = min(length, len(held_out))
     starts = np.linspace(0, len(held_out) - length, len(prompts)).astype(int)
     results = [("held-out text", np.stack([held_out[s : s + length] for s in starts]))]
-    for name, settings in tqdm(WAYS.items(), "writing"):
+    for name, settings in progress(WAYS.items(), "writing"):
         drawn = {} if "num_beams" in settings else {"seed": 0}
         out = model.generate(prompts, length, **drawn, **settings)
         results.append((name, out[:, prompts.shape[1] :]))

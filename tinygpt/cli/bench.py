@@ -14,7 +14,7 @@ from tinygpt.cli.settings import parse
 from tinygpt.files import write_text
 from tinygpt.models.gpt import GPT
 from tinygpt.text.load import load_tokenizer
-from tinygpt.training.run_folder import newest_run
+from tinygpt.training.run_folder import find_model
 
 
 @dataclass
@@ -119,7 +119,7 @@ def _cache(command: Any) -> None:
 
 
 def _samplers(command: Any) -> None:
-    folder = command.run or newest_run()
+    folder = find_model(command.run)
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
     held_out = held_out_ids(folder, tokenizer)
     starts = np.linspace(0, len(held_out) - 8, 8).astype(int)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tqdm import tqdm
 from tyro.conf import Positional, arg
 
 from tinygpt.cli.settings import parse
 from tinygpt.lesson.exercises import EXERCISES
 from tinygpt.lesson.grading import Graded, cells, grade
+from tinygpt.progress import progress
+
+A_DAY = 86_400  # seconds
 
 
 @dataclass
@@ -35,15 +37,17 @@ def check(argv: list[str]) -> int:
     command = parse(CheckCommand, argv, "check")
     if not command.files:
         raise ValueError("expected files to judge: tinygpt check FILE.py|FILE.ipynb ...")
-    if command.timeout <= 0:
-        raise ValueError(f"expected a timeout above 0 seconds, got {command.timeout:g}")
+    if not 0 < command.timeout <= A_DAY:
+        raise ValueError(
+            f"expected a timeout above 0 and up to {A_DAY:,} seconds, got {command.timeout:g}"
+        )
     for path in command.files:
         if not path.is_file():
             raise ValueError(f"there is no file {path}")
         cells(path)  # a file that cannot be read is said before the first one runs
     quiet = len(command.files) == 1
     graded = [
-        grade(path, command.timeout) for path in tqdm(command.files, "judging", disable=quiet)
+        grade(path, command.timeout) for path in progress(command.files, "judging", disable=quiet)
     ]
     ids = [id for id in EXERCISES if any(id in g.results for g in graded)]
     if command.csv:

@@ -2,17 +2,17 @@
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 from tinygpt.backend import keep_freed_memory
 from tinygpt.cli.settings import given_names, parse
+from tinygpt.generation.sampler import check_settings
 from tinygpt.generation.writing import generate_texts, stream_text
 from tinygpt.models.gpt import GPT
 from tinygpt.text.load import load_tokenizer
-from tinygpt.training.run_folder import newest_run
+from tinygpt.training.run_folder import find_model, known_model, looks_like_a_path, near_run
 
 
 @dataclass
@@ -21,7 +21,9 @@ class GenerateCommand:
 
     tinygpt generate "Python is": with the newest run in runs/
 
-    tinygpt generate RUN "Python is": with the run in that folder
+    tinygpt generate RUN "Python is": with the run in that folder, or of that name
+
+    tinygpt generate storyteller "One day": with the small model that is shipped
 
     tinygpt generate --interactive: a prompt a line, until an empty one
     """
@@ -42,24 +44,33 @@ class GenerateCommand:
     seed: int | None = None  # the same seed writes the same text
     use_cache: bool = True  # keep keys and values of what was read; off: read all anew each token
     interactive: bool = False  # ask for one prompt after the other
+    allow_special: bool = False  # <|endoftext|> in the prompt is the special token, not its letters
 
 
 def generate(argv: list[str]) -> None:
-    command = parse(GenerateCommand, argv, "generate")
+    command = parse(GenerateCommand, _dashes(argv), "generate")
     filters = {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "greedy"}
     unused = given_names(argv) & filters
     if command.num_beams != 1 and unused:
         raise ValueError(f"a beam search draws nothing: leave {', '.join(sorted(unused))} out")
-    words = list(command.run_and_prompt)
-    if len(words) > 2:
+    check_settings(
+        temperature=command.temperature,
+        top_k=command.top_k,
+        top_p=command.top_p,
+        min_p=command.min_p,
+        repetition_penalty=command.repetition_penalty,
+    )
+    run, words = run_and_rest(list(command.run_and_prompt))
+    if len(words) > 1:
         raise ValueError(f"expected a run and a prompt at most, got {words}: quote the prompt")
-    names_run = len(words) == 2 or (len(words) == 1 and Path(words[0]).is_dir())
-    folder = Path(words.pop(0)) if names_run else newest_run()
+    folder = find_model(run)
     if command.interactive and words:
         raise ValueError(f"--interactive asks for its prompts: leave out {words[0]!r}")
     keep_freed_memory()
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
     if command.interactive:
+        if hasattr(sys.stdin, "reconfigure"):
+            sys.stdin.reconfigure(errors="surrogateescape")  # a byte that is no text is said
         print(f"{folder} writes on from each line; an empty line ends.")
         while prompt := _asked():
             try:
@@ -67,16 +78,75 @@ def generate(argv: list[str]) -> None:
             except ValueError as error:  # a character that the model does not know: ask again
                 print(f"tinygpt: {error}", file=sys.stderr)
     else:
-        _write(command, model, tokenizer, words[0] if words else tokenizer.opening())
+        _write(command, model, tokenizer, "".join(words) or tokenizer.opening())
+
+
+def _dashes(argv: list[str]) -> list[str]:
+    """A prompt that begins with a dash, told from an option by its blanks, goes behind "--"."""
+    if "--" in argv:
+        return argv
+    prompts = [a for a in argv if a.startswith("-") and " " in a.split("=")[0]]
+    if not prompts:
+        return argv
+    options, words, i = [], [], 0
+    while i < len(argv):
+        a = argv[i]
+        if a in prompts or not a.startswith("-"):
+            words.append(a)
+        else:
+            options.append(a)
+            takes = "=" not in a and a.lstrip("-").replace("_", "-") not in SWITCHES
+            if takes and i + 1 < len(argv):
+                options.append(argv[i + 1])
+                i += 1
+        i += 1
+    return [*options, "--", *words]
+
+
+SWITCHES = {"greedy", "no-greedy", "interactive", "no-interactive", "use-cache", "no-use-cache",
+            "allow-special", "no-allow-special", "help", "h"}  # fmt: skip
+
+
+def run_and_rest(words: list[str]) -> tuple[str | None, list[str]]:
+    """The run that was named, None for the newest, and the words that are none. A first word is a
+    run where it is one on this machine, or where a second one follows it."""
+    if not words:
+        return None, []
+    first, rest = words[0], words[1:]
+    if len(words) > 1 or (first and known_model(first) is not None):
+        return first, rest
+    near = near_run(first)
+    if looks_like_a_path(first) or near is not None:
+        meant = f" Did you mean {near}?" if near else ""
+        raise ValueError(
+            f"there is no model {first!r}.{meant} To write on from it as a text, name the run too: "
+            f"tinygpt generate RUN {first!r}"
+        )
+    return None, words
 
 
 def _asked() -> str:
+    if sys.stdin is None or sys.stdin.closed:
+        raise ValueError("--interactive reads from standard input, which is closed")
     print("> ", end="", flush=True)
     return sys.stdin.readline().rstrip("\r\n")
 
 
+def check_prompt(prompt: str) -> None:
+    """ValueError for bytes that are no text in the terminal's encoding."""
+    odd = [c for c in prompt if "\ud800" <= c <= "\udfff"]
+    if odd:
+        at = prompt.index(odd[0])
+        raise ValueError(
+            f"the prompt has a byte that is no UTF-8 text at position {at} "
+            f"(0x{ord(odd[0]) & 0xFF:02x}): is the terminal in another encoding?"
+        )
+
+
 def _write(command: GenerateCommand, model: Any, tokenizer: Any, prompt: str) -> None:
+    check_prompt(prompt)
     settings: dict[str, Any] = {
+        "allow_special": command.allow_special,
         "stop": [s.replace("\\n", "\n") for s in command.stop],
         "use_cache": command.use_cache,
     }

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
+from tinygpt.cli.generate import check_prompt
 from tinygpt.cli.settings import parse
 from tinygpt.lesson import pictures
 from tinygpt.models.gpt import GPT
+from tinygpt.models.pretrained import SHIPPED
 from tinygpt.nn.softmax import softmax
 from tinygpt.text.load import load_tokenizer
+from tinygpt.training.run_folder import find_model
 
 LONGEST = 64  # tokens that a picture has room for
 
@@ -24,19 +27,26 @@ class LookCommand:
     tinygpt look RUN "The cat sat on the mat"
     """
 
-    run: Positional[Path]  # the folder of a run, or any other with a model and a tokenizer
-    text: Positional[str]  # what it reads, at most 64 tokens
+    run_and_text: Positional[
+        Annotated[tuple[str, ...], arg(metavar="[RUN] TEXT")]
+    ] = ()  # a run (default: the newest), and what it reads, at most 64 tokens
     output: Path | None = None  # the picture; default: look.png in the folder of the run
 
 
 def look(argv: list[str]) -> None:
     command = parse(LookCommand, argv, "look")
-    model, tokenizer = GPT.from_pretrained(command.run), load_tokenizer(command.run)
-    ids = tokenizer.encode(command.text)
+    words = list(command.run_and_text)
+    if not 1 <= len(words) <= 2:
+        raise ValueError('expected a text in quotes: tinygpt look [RUN] "The cat sat on the mat"')
+    text = words.pop()
+    folder = find_model(words[0] if words else None)
+    model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
+    check_prompt(text)
+    ids = tokenizer.encode(text)
     longest = min(LONGEST, model.config.block_size)
     if not 2 <= len(ids) <= longest:
         raise ValueError(f"expected a text of 2 to {longest} tokens, got {len(ids)}")
-    path = command.output or command.run / "look.png"
+    path = command.output or _where(folder)
     if not path.parent.is_dir():
         raise ValueError(f"{path.parent} is no folder: the picture cannot be put there")
     print(model.describe())
@@ -44,6 +54,11 @@ def look(argv: list[str]) -> None:
     figure, what_to_see = _draw(seen, fresh, model.config, ids, tokenizer)
     pictures.save(figure, path)
     print(f"\n{path}\nWhat to see: {what_to_see}")
+
+
+def _where(folder: Path) -> Path:
+    """Beside the model, or here where it is none of one's own."""
+    return Path("look.png") if folder in SHIPPED.values() else folder / "look.png"
 
 
 def _draw(
@@ -60,6 +75,8 @@ def _draw(
         np.stack([trace[f"h.{i}.attn.weights"][0] for i in range(N)]) for trace in (seen, fresh)
     )
     back = pictures.looks_back(maps)
+    if not np.isfinite(back).all():
+        raise ValueError("the attention weights are not numbers: the model is broken")
     layer, head = (int(i) for i in np.unravel_index(back.argmax(), back.shape))
     share, at_first = back[layer, head], pictures.looks_back(before)[layer, head]
 

@@ -23,10 +23,32 @@ def parse(kind: Any, argv: list[str], name: str, default: Any = None) -> Any:
     more = {} if default is None else {"default": default}
     try:
         return tyro.cli(kind, args=argv, prog=f"tinygpt {name}", config=(OmitArgPrefixes,), **more)
-    except SystemExit:
-        if "True" in argv or "False" in argv or any(a.endswith(("=True", "=False")) for a in argv):
-            print("tinygpt: a switch takes no value: write --bias or --no-bias", file=sys.stderr)
+    except SystemExit as error:
+        if error.code:
+            for hint in _hints(argv):
+                print(f"tinygpt: {hint}", file=sys.stderr)
         raise
+
+
+OTHER_NAMES = {  # of other programs -> ours
+    "--lr": "--learning-rate", "--epochs": "--max-steps", "--steps": "--max-steps",
+    "--max-iters": "--max-steps", "--iters": "--max-steps", "--bs": "--batch-size",
+    "--layers": "--n-layer", "--heads": "--n-head", "--width": "--n-embd", "--dim": "--n-embd",
+    "--context-length": "--block-size", "--seq-len": "--block-size", "--grad-clip":
+    "--max-grad-norm", "--out-dir": "--output-dir", "--dataset": "the corpus without an option",
+    "--length": "--max-new-tokens", "--temp": "--temperature", "--prompt": "the prompt in quotes, "
+    "without an option", "--gpu": "--device gpu", "--cuda": "--device gpu", "--min-lr":
+    "--min-learning-rate", "--warmup": "--warmup-steps", "--eval-interval": "--eval-steps",
+}  # fmt: skip
+
+
+def _hints(argv: list[str]) -> list[str]:
+    """What to write in place of what could not be parsed."""
+    names = [a.split("=")[0].replace("_", "-") for a in argv if a.startswith("-")]
+    hints = [f"{name} is called {OTHER_NAMES[name]} here" for name in names if name in OTHER_NAMES]
+    if "True" in argv or "False" in argv or any(a.endswith(("=True", "=False")) for a in argv):
+        hints.append("a switch takes no value: write --bias or --no-bias")
+    return hints
 
 
 def option(argv: list[str], name: str) -> str | None:
@@ -56,9 +78,9 @@ def config_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"there is no settings file {path}")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     return checked(path, content)
 
@@ -80,17 +102,20 @@ def checked(path: Path, content: Any) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"{path}: unknown settings {unknown}; expected some of {sorted(known)}")
     for name, value in settings.items():
-        settings[name] = _of_its_kind(path, name, value, known[name].default)
+        field = known[name]
+        one = 0.0 if "float" in str(field.type) else ""  # of an empty tuple
+        settings[name] = _of_its_kind(path, name, value, field.default, one)
     return settings
 
 
-def _of_its_kind(path: Path, name: str, value: Any, default: Any) -> Any:
-    """The value of a settings file as the kind that its default is. ValueError for another kind."""
+def _of_its_kind(path: Path, name: str, value: Any, default: Any, one: Any = "") -> Any:
+    """The value of a settings file as the kind that its default is. ValueError for another kind.
+    one: such a thing as an empty tuple holds."""
     kind = str if default is None else type(default)
     if kind is float and type(value) is int:
         return float(value)
     if kind is tuple and isinstance(value, list):
-        kinds = default if default else ("",) * len(value)  # an empty default: any number of words
+        kinds = default if default else (one,) * len(value)  # an empty default: any number
         if len(value) == len(kinds):
             return tuple(_of_its_kind(path, name, v, d) for v, d in zip(value, kinds, strict=True))
     if type(value) is not kind and not (value is None and default is None):

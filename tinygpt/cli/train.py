@@ -1,5 +1,6 @@
 """tinygpt train: train a GPT on a text, or go on with a run."""
 
+import contextlib
 import shutil
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -13,17 +14,34 @@ from tinygpt.backend import default_device, device_index, gpu
 from tinygpt.cli import settings as s
 from tinygpt.generation.writing import stream_text
 from tinygpt.models.gpt import GPT, GPTConfig
-from tinygpt.models.pretrained import find
+from tinygpt.optim.schedule import learning_rate
 from tinygpt.text.batches import window_batches
-from tinygpt.text.corpora import Corpus, DataArguments, load_corpus
+from tinygpt.text.corpora import Corpus, DataArguments, load_corpus, sha256_of
 from tinygpt.text.ids import corpus_ids
 from tinygpt.text.load import TOKENIZERS, load_tokenizer
+from tinygpt.text.reading import as_path
 from tinygpt.text.tokenizer import Tokenizer
 from tinygpt.training.arguments import FOR_A_GPU, TrainingArguments
-from tinygpt.training.checkpoint import KEPT, find_checkpoint
+from tinygpt.training.checkpoint import (
+    KEPT,
+    checkpoints_after,
+    find_checkpoint,
+    read_checkpoint,
+)
 from tinygpt.training.forked import forked
-from tinygpt.training.memory import expected_memory
-from tinygpt.training.run_folder import check_room, new_run_folder, read_run, write_run
+from tinygpt.training.memory import expected_memory, total_memory
+from tinygpt.training.run_folder import (
+    RUN_FILE,
+    RUNS,
+    check_room,
+    find_model,
+    hold,
+    near_run,
+    new_run_folder,
+    newest_run,
+    read_run,
+    write_run,
+)
 from tinygpt.training.trainer import EVAL_WINDOWS, Trainer
 
 
@@ -42,31 +60,46 @@ class TrainCommand:
     data: _Data = field(default_factory=_Data)
     model: GPTConfig = field(default_factory=GPTConfig)
     training: TrainingArguments = field(default_factory=TrainingArguments)
-    preset: str = (
-        "tiny"  # settings that go by a name: tiny, nanogpt-cpu, baby, gpt2, finetune, lora
-    )
+    # settings that go by a name: tiny, nanogpt-cpu, baby, gpt2, finetune, lora
+    preset: str = "tiny"
     init: str | None = None  # begin with this trained model: a folder, or a published one (gpt2)
     config: Path | None = None  # a run.json or a TOML file with settings
-    resume: Path | None = None  # go on with this run, as if it had never stopped
+    # go on with this run, or this resume point of it, as if it had never stopped; without a name
+    # with the newest run
+    resume: Path | None = None
 
 
 def train(argv: list[str]) -> None:
     tqdm.monitor_interval = 0  # no thread beside the bars: workers are forked from this process
+    argv = _with_newest(argv)
     resume = s.option(argv, "resume")
-    trainer = _going_on(argv, Path(resume)) if resume else _new_run(argv)
-    folder = trainer.folder
-    assert folder is not None
-    try:
-        with forked(trainer):
-            trainer.train()
-    except KeyboardInterrupt:
-        print(f"\ninterrupted after step {trainer.optimizer.steps}. {trainer.what_is_saved()}")
-        raise
-    trainer.load_best()
-    print(f"\n{model_writes(trainer.model, trainer.tokenizer, trainer.arguments.seed)}\n")
-    run_name = "" if folder.parent == Path("runs") else f"{folder} "
+    with contextlib.ExitStack() as held:
+        trainer = _going_on(argv, resume, held) if resume else _new_run(argv, held)
+        folder = trainer.folder
+        assert folder is not None
+        try:
+            with forked(trainer):
+                trainer.train()
+        except KeyboardInterrupt:
+            print(f"\ninterrupted after step {trainer.optimizer.steps}. {trainer.what_is_saved()}")
+            raise
+        trainer.load_best()
+        text = model_writes(trainer.model, trainer.tokenizer, trainer.arguments.seed)
+    print(f"\n{text}\n")
+    run_name = "" if folder.parent == Path(RUNS) else f" {folder}"
     which = f"the best model, of step {trainer.saved}," if trainer.best else "the model"
-    print(f'{which} is in {folder}; more: tinygpt generate {run_name}"Python is"')
+    prompt = f' "{" ".join(text.split()[:2])}"'  # one that it can read
+    if not prompt.isprintable() or set(prompt[2:-1]) & set('"$`\\!\ufffd'):
+        prompt = ""
+    print(f"{which} is in {folder}; more: tinygpt generate{run_name}{prompt}")
+
+
+def _with_newest(argv: list[str]) -> list[str]:
+    """--resume without a run means the newest one."""
+    for i, a in enumerate(argv):
+        if a == "--resume" and (i + 1 == len(argv) or argv[i + 1].startswith("-")):
+            return [*argv[: i + 1], str(newest_run()), *argv[i + 1 :]]
+    return argv
 
 
 def model_writes(model: GPT, tokenizer: Tokenizer, seed: int) -> str:
@@ -79,7 +112,7 @@ def model_writes(model: GPT, tokenizer: Tokenizer, seed: int) -> str:
 # -------------------------------------------------------------------------------------- a new run
 
 
-def _new_run(argv: list[str]) -> Trainer:
+def _new_run(argv: list[str], held: contextlib.ExitStack) -> Trainer:
     given = s.given_names(argv)
     init = s.option(argv, "init")
     fine_tuning = "lora" if s.option(argv, "lora-rank") else "finetune"
@@ -92,10 +125,24 @@ def _new_run(argv: list[str]) -> Trainer:
         given |= set(from_file)
     command = _parse(argv, settings)
     data, training = command.data, command.training
+    if command.model.lora_rank and not init:
+        raise ValueError(
+            "adapters (--lora-rank) teach a trained model: name it with --init. Over random "
+            "weights "
+            "that stay frozen they learn next to nothing"
+        )
     device = _device(training)
 
+    _refuse_too_large(command.model)
     corpus = _corpus(data)
     _suggest(corpus, name, device)
+    if training.warmup_steps >= training.max_steps:
+        print(
+            f"the warm-up of {training.warmup_steps} steps is as long as the run: its learning "
+            f"rate "
+            f"never reaches {training.learning_rate:g}. A run of {training.max_steps} steps wants "
+            f"--warmup-steps {max(training.max_steps // 10, 1)}"
+        )
     if init:
         model, tokenizer = _trained(init, command, given, device)
     else:
@@ -104,15 +151,46 @@ def _new_run(argv: list[str]) -> Trainer:
         model = GPT(config, seed=training.seed, device=device)
     need = _disk(model.num_parameters() + model.num_frozen(), len(corpus.train))
     folder = new_run_folder(training.output_dir, corpus.name, need)
+    held.enter_context(hold(folder))
     try:
         trainer = _trainer(model, training, corpus, tokenizer, folder)
         training.workers = trainer.workers.threads  # the same number when the run goes on
         arguments = DataArguments(**s.take(asdict(data), DataArguments))
         write_run(folder, model.config, training, arguments, _text_record(corpus, trainer))
+        _read_back(folder, corpus, tokenizer)
     except BaseException:
         shutil.rmtree(folder)
         raise
     return trainer
+
+
+def _read_back(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> None:
+    """What the run has written is read again before its first step, not after its last."""
+    record = read_run(folder)
+    settings = s.checked(folder / RUN_FILE, {k: record[k] for k in ("model", "training", "data")})
+    for kind in (GPTConfig, TrainingArguments, DataArguments):
+        kind(**s.take(settings, kind))
+    tokenizer.save(folder)
+    again, begin = load_tokenizer(folder), corpus.train[:1000]
+    same = np.array_equal(again.encode_corpus(begin, True), tokenizer.encode_corpus(begin, True))
+    if not same or again.special_tokens != tokenizer.special_tokens:
+        raise ValueError(
+            f"the tokenizer is another one after it was saved and read again: are the special "
+            f"tokens {list(tokenizer.special_tokens)} letters of its alphabet? Take longer ones, "
+            f"such as <|end|>"
+        )
+
+
+def _refuse_too_large(config: GPTConfig) -> None:
+    """ValueError, before anything is made, for a model that this machine cannot hold."""
+    n, has = config.n_weights(), total_memory()
+    need = 8 * n  # values and gradients, in float32
+    if has is not None and need > has:
+        raise ValueError(
+            f"a model of these settings has {n:,} parameters, {need / 1e9:,.0f} GB with their "
+            f"gradients, and this machine has {has / 1e9:.0f} GB: fewer --n-layer, a smaller "
+            f"--n-embd or --vocab-size"
+        )
 
 
 def _parse(argv: list[str], settings: dict[str, Any]) -> TrainCommand:
@@ -161,7 +239,9 @@ def _make_tokenizer(command: TrainCommand, corpus: Corpus, *, explicit: bool) ->
     special = command.data.special_tokens
     tokenizer = TOKENIZERS[kind].train(corpus.train, wanted, special)  # type: ignore[arg-type]
     if kind == "bpe" and tokenizer.vocab_size < size:
-        print(f"the text has pairs for {tokenizer.vocab_size} tokens only, not for {size}")
+        print(f"a small text: it has pairs for {tokenizer.vocab_size} tokens, not for {size}; "
+              f"these "
+              f"are taken")  # fmt: skip
     return tokenizer
 
 
@@ -179,10 +259,10 @@ def _trained(
             f"a trained model {', '.join(CHANGEABLE)} can be changed"
         )
     changes = {name: getattr(command.model, name) for name in CHANGEABLE if name in given}
-    folder = find(init)
+    folder = find_model(init)
     model = GPT.from_pretrained(folder, seed=command.training.seed, device=device, **changes)
     tokenizer = load_tokenizer(folder)
-    if tokenizer.vocab_size != model.config.vocab_size:
+    if tokenizer.vocab_size > model.config.vocab_size:
         raise ValueError(
             f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model "
             f"{model.config.vocab_size}: they do not belong together"
@@ -208,9 +288,7 @@ def _trainer(
         part: corpus_ids(tokenizer, getattr(corpus, part), folder / f"ids-{part}.bin")
         for part in ("train", "validation")
     }
-    unknown = np.count_nonzero(ids["validation"] == tokenizer.unknown_id)
-    if unknown:
-        print(f"{unknown:,} characters of the held-out text do not occur in the training text")
+    _count_unknown(ids, tokenizer)
     begin = None if corpus.begin is None else tokenizer.encode(corpus.begin)[0]
     trainer = Trainer(
         model,
@@ -249,6 +327,25 @@ def _trainer(
     return trainer
 
 
+def _count_unknown(ids: dict[str, np.ndarray], tokenizer: Tokenizer) -> None:
+    """Say how much of the text has no token. ValueError where it is more than a few characters:
+    what is learned then is to say "unknown"."""
+    for part, what in (("train", "text to train on"), ("validation", "held-out text")):
+        n, unknown = len(ids[part]), np.count_nonzero(ids[part] == tokenizer.unknown_id)
+        if not unknown:
+            continue
+        print(f"{unknown:,} of {n:,} characters of the {what} are unknown to the tokenizer")
+        if unknown > UNKNOWN_SHARE * n:
+            raise ValueError(
+                f"{unknown / n:.0%} of the {what} are characters that the tokenizer does not know: "
+                f"a model would learn to write nothing else. --tokenizer bpe or byte knows every "
+                f"text; with --init, take a model that has one of these"
+            )
+
+
+UNKNOWN_SHARE = 0.03  # of a text, which a tokenizer may not know
+
+
 def _floor(
     corpus: Corpus, tokenizer: Tokenizer, ids: np.ndarray, begin: int | None, block_size: int
 ) -> float | None:
@@ -273,6 +370,9 @@ def _text_record(corpus: Corpus, trainer: Trainer) -> dict[str, Any]:
     return {
         "name": corpus.name,
         "sha256": corpus.sha256,
+        "train_sha256": sha256_of(corpus.train),
+        "validation_sha256": sha256_of(corpus.validation),
+        "path": None if corpus.path is None else str(corpus.path),
         "characters": len(corpus.train) + len(corpus.validation),
         "floor": trainer.floor,
     }
@@ -281,14 +381,21 @@ def _text_record(corpus: Corpus, trainer: Trainer) -> dict[str, Any]:
 # ------------------------------------------------------------------------------ a run that goes on
 
 
-def _going_on(argv: list[str], where: Path) -> Trainer:
+def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> Trainer:
     """The run as it was at its resume point; options may change how it is trained from there on."""
     given = s.given_names(argv)
     for name in ("preset", "init", "config", "seed", "output_dir"):
         if name in given:
             raise ValueError(f"--resume goes on with the run's own {name}: leave --{name} out")
-    run, point = find_checkpoint(where)
+    place = as_path(where) or as_path(f"{RUNS}/{where}")
+    if place is None and "/step-" in where:
+        place = as_path(where.replace("/step-", "/checkpoints/step-"))
+    if place is None:
+        near = near_run(where)
+        raise ValueError(f"there is no run {where}.{f' Did you mean {near}?' if near else ''}")
+    run, point = find_checkpoint(place)
     record = read_run(run)
+    held.enter_context(hold(run))
     before = s.checked(run / "run.json", {k: record[k] for k in ("model", "training", "data")})
     command = _parse(argv, before)
     for part in (command.model, command.data):
@@ -301,24 +408,76 @@ def _going_on(argv: list[str], where: Path) -> Trainer:
     data, training = command.data, command.training
     device = _device(training)
     check_room(run, 10_000_000)
-    corpus = _corpus(data)
-    if corpus.sha256 != record["text"].get("sha256"):
+    saved = read_checkpoint(point)
+    if saved["step"] >= training.max_steps:
         raise ValueError(
-            f"the text of {data.corpus} is not that of the run: its SHA-256 is {corpus.sha256} and "
-            f"should be {record['text'].get('sha256')}. Where the text has moved: tinygpt train "
-            f"PATH --resume {where}"
+            f"{run} is finished: it has {saved['step']:,} steps of {training.max_steps:,}. To go "
+            f"on, "
+            f"give a larger --max-steps"
         )
+    corpus = own_text(run, record, data, f"tinygpt train PATH --resume {where}")
     tokenizer = load_tokenizer(point)
     model = GPT(command.model, seed=training.seed, device=device)
     trainer = _trainer(model, training, corpus, tokenizer, run)
+    later = [p.name for p in checkpoints_after(run, saved["step"])]
+    if later:
+        print(f"{', '.join(later)} and the log after step {saved['step']} are given up: the run "
+              f"goes "
+              f"on from an earlier point")  # fmt: skip
     trainer.restore(point)
     step = trainer.optimizer.steps
-    if step >= training.max_steps:
-        raise ValueError(
-            f"{run} is finished: it has {step:,} steps of {training.max_steps:,}. To go on, give "
-            f"a larger --max-steps"
-        )
+    _say_a_jump(record["training"], training, step)
     arguments = DataArguments(**s.take(asdict(data), DataArguments))
     write_run(run, model.config, training, arguments, record["text"])
     print(f"going on after step {step:,}")
     return trainer
+
+
+def own_text(folder: Path, record: dict[str, Any], data: DataArguments, instead: str) -> Corpus:
+    """The text of a run in the two parts that it was trained on and measured by. ValueError where
+    it is not there any more, or another one: held-out text would be training text."""
+    about = record["text"]
+    if as_path(data.corpus) is None and about.get("path") and as_path(about["path"]):
+        data = replace(data, corpus=about["path"])  # called from another folder
+    corpus = load_corpus(
+        data.corpus,
+        validation_fraction=data.validation_fraction,
+        clean=data.clean,
+        encoding=data.encoding,
+        special_tokens=tuple(data.special_tokens),
+    )
+    mine = {"sha256": corpus.sha256}
+    if "train_sha256" in about:
+        mine |= {"train_sha256": sha256_of(corpus.train)}
+        mine |= {"validation_sha256": sha256_of(corpus.validation)}
+    if any(about.get(name) != value for name, value in mine.items()):
+        what = (
+            "is the same but divided otherwise into a part to train on and one held out"
+            if about.get("sha256") == corpus.sha256
+            else f"has changed (its SHA-256 is {corpus.sha256} and should be {about.get('sha256')})"
+        )
+        raise ValueError(
+            f"the text of {folder} is not what it was: {data.corpus} {what}, so which part of it "
+            f"was "
+            f"held out is not known any more. Put the old text back, or: {instead}"
+        )
+    return corpus
+
+
+def _say_a_jump(before: dict[str, Any], now: TrainingArguments, step: int) -> None:
+    """A run that goes on to more steps stretches its schedule: the rate may go up again."""
+
+    def rate(a: TrainingArguments, step: int) -> float:
+        return learning_rate(
+            step, a.schedule, peak=a.learning_rate, floor=min(a.min_learning_rate, a.learning_rate),
+            warmup=a.warmup_steps, total=a.max_steps,
+        )  # fmt: skip
+
+    was, is_now = rate(TrainingArguments(**before), step), rate(now, step + 1)
+    if is_now > 1.2 * was:
+        print(
+            f"the learning rate was {was:.2g} at step {step} and is {is_now:.2g} in the next: the "
+            f"schedule now goes to step {now.max_steps}. --learning-rate {was:.2g} would go on "
+            f"from "
+            f"where it was"
+        )

@@ -49,5 +49,7 @@ def beam_search(
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """log of softmax over the last axis, in float64."""
     z = np.asarray(logits, np.float64)
+    if np.isnan(z).any():
+        raise ValueError("the logits are not numbers (nan): the model is broken")
     z = z - z.max(axis=-1, keepdims=True)
     return z - np.log(np.exp(z).sum(axis=-1, keepdims=True))

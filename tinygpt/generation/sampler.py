@@ -11,6 +11,7 @@ The logits pass these in this order; each that is off changes nothing:
 """
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -114,22 +115,32 @@ def penalised(logits: np.ndarray, ids: np.ndarray, penalty: float) -> np.ndarray
     return z
 
 
+def without(logits: np.ndarray, banned_ids: Collection[int]) -> np.ndarray:
+    """The logits, -inf for tokens that are not to be written."""
+    if not banned_ids:
+        return logits
+    logits = np.array(logits)
+    logits[:, list(banned_ids)] = -np.inf
+    return logits
+
+
 def next_ids(
     logits: np.ndarray,
     rng: np.random.Generator,
     *,
     ids: np.ndarray | None = None,
     repetition_penalty: float = 1.0,
+    banned_ids: Collection[int] = (),
     **settings: Any,
 ) -> np.ndarray:
     """One token for each row, drawn with its probability.   (B, V) -> integers (B,)
 
-    ids (B, T): what is there already, for the penalty. settings: those of `probabilities`. One
-    uniform number a row, looked up in the cumulated probabilities.
+    ids (B, T): what is there already, for the penalty. banned_ids: never drawn. settings: those
+    of `probabilities`. One uniform number a row, looked up in the cumulated probabilities.
     """
     if repetition_penalty != 1.0 and ids is not None:
         logits = penalised(logits, ids, repetition_penalty)
-    p = probabilities(logits, **settings)
+    p = probabilities(without(logits, banned_ids), **settings)
     cumulated = p.cumsum(axis=-1)
     u = rng.random((len(p), 1)) * cumulated[:, -1:]
     return (cumulated <= u).sum(axis=-1)

@@ -5,10 +5,13 @@ there, and what may be the beginning of a stop string when it is clear that it i
 """
 
 import codecs
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
+from tinygpt.progress import progress as shown
 
 END = "<|endoftext|>"  # the special token that ends a text, where the tokenizer has it
 
@@ -51,15 +54,27 @@ class TextWriter:
 
 
 def prepare(
-    model: Any, tokenizer: Any, prompt: str, stop: str | Collection[str], stop_ids: Collection[int]
-) -> tuple[list[int], list[str], list[int]]:
-    """The ids of the prompt, the stop strings, the stop ids. ValueError for an empty prompt or
-    stop string, and for a vocabulary that is not the model's."""
+    model: Any,
+    tokenizer: Any,
+    prompt: str,
+    stop: str | Collection[str],
+    stop_ids: Collection[int],
+    allow_special: bool = False,
+) -> tuple[list[int], list[str], list[int], list[int]]:
+    """The ids of the prompt, the stop strings, the stop ids, and the ids that the model has and the
+    tokenizer has not (a padded vocabulary). ValueError for an empty prompt or stop string, and for
+    a vocabulary that is larger than the model's; TypeError for what is no prompt or tokenizer."""
+    if not isinstance(prompt, str):
+        raise TypeError(f"expected a prompt, one text, got {type(prompt).__name__}: of several "
+                        f"texts write one after the other")  # fmt: skip
+    if not hasattr(tokenizer, "encode_corpus"):
+        raise TypeError(f"expected a tokenizer of tinygpt.text, got {type(tokenizer).__name__}: "
+                        f"load_tokenizer(folder) reads a tokenizer.json")  # fmt: skip
     if not prompt:
         raise ValueError(
             'the prompt is empty: give at least one character ("\\n" opens a paragraph)'
         )
-    if tokenizer.vocab_size != model.config.vocab_size:
+    if tokenizer.vocab_size > model.config.vocab_size:
         have, need = tokenizer.vocab_size, model.config.vocab_size
         raise ValueError(f"the tokenizer has {have} tokens, the model {need}: they do not belong")
     strings = [stop] if isinstance(stop, str) else list(stop)
@@ -67,7 +82,22 @@ def prepare(
         raise ValueError("a stop string is empty: every text has that in it")
     special = tokenizer.special_tokens
     ids = [*stop_ids, *(special[s] for s in (END, *strings) if s in special)]
-    return tokenizer.encode(prompt), [s for s in strings if s not in special], ids
+    missing = tokenizer.missing_ids(model.config.vocab_size)
+    letters = [s for s in strings if s not in special]
+    return _prompt_ids(tokenizer, prompt, allow_special), letters, ids, missing
+
+
+def _prompt_ids(tokenizer: Any, prompt: str, allow_special: bool) -> list[int]:
+    """Where a character has no token, its composed form may have one: "e" and an accent are "
+    ""é" in a
+    text that was cleaned."""
+    try:
+        return tokenizer.encode(prompt, allow_special)
+    except ValueError:
+        composed = unicodedata.normalize("NFC", prompt)
+        if composed == prompt:
+            raise
+        return tokenizer.encode(composed, allow_special)
 
 
 def stream_text(
@@ -78,6 +108,7 @@ def stream_text(
     *,
     stop: str | Collection[str] = (),
     stop_ids: Collection[int] = (),
+    allow_special: bool = False,
     **settings: Any,
 ) -> Iterator[str]:
     """The continuation of the prompt, piece by piece as it is written; settings as model.stream.
@@ -86,7 +117,11 @@ def stream_text(
     before a stop id; a stop string that is a special token means its id, and <|endoftext|> always
     ends it. Errors as `prepare`.
     """
-    ids, strings, stop_ids = prepare(model, tokenizer, prompt, stop, stop_ids)
+    ids, strings, stop_ids, missing = prepare(
+        model, tokenizer, prompt, stop, stop_ids, allow_special
+    )
+    if missing:
+        settings["banned_ids"] = missing
     tokens = model.stream(ids, max_new_tokens, stop_ids=stop_ids, **settings)
     return _pieces(tokens, TextWriter(tokenizer, strings), set(stop_ids))
 
@@ -121,6 +156,7 @@ def generate_texts(
     num_beams: int = 1,
     stop: str | Collection[str] = (),
     stop_ids: Collection[int] = (),
+    allow_special: bool = False,
     progress: bool = False,
     **settings: Any,
 ) -> list[str]:
@@ -131,11 +167,13 @@ def generate_texts(
     num_beams above 1: the one likeliest text that a beam search finds, without drawing. progress:
     show how far it is. ValueError for several samples of what is not drawn.
     """
-    from tqdm import tqdm
-
     if num_samples < 1:
         raise ValueError(f"expected num_samples >= 1, got {num_samples}")
-    ids, strings, stop_ids = prepare(model, tokenizer, prompt, stop, stop_ids)
+    ids, strings, stop_ids, missing = prepare(
+        model, tokenizer, prompt, stop, stop_ids, allow_special
+    )
+    if missing:
+        settings["banned_ids"] = missing
     if num_beams != 1:
         if num_samples > 1:
             raise ValueError("a beam search finds one text: leave num_samples at 1")
@@ -148,7 +186,7 @@ def generate_texts(
         columns = model.stream(rows, max_new_tokens, stop_ids=stop_ids, **settings)
     writers = [TextWriter(tokenizer, strings) for _ in range(num_samples)]
     texts = [prompt] * num_samples
-    for column in tqdm(columns, "writing", max_new_tokens, leave=False, disable=not progress):
+    for column in shown(columns, "writing", max_new_tokens, leave=False, disable=not progress):
         for i, (writer, id) in enumerate(zip(writers, column, strict=True)):
             texts[i] += writer.close() if int(id) in stop_ids else writer.write(int(id))
         if all(writer.done for writer in writers):

@@ -8,6 +8,7 @@ import numpy as np
 
 from tinygpt.nn.position import POSITIONS
 
+MOST, MOST_LAYERS = 1 << 40, 10_000  # beyond which a number is a typing error
 NORMS, MLPS = ("layer_norm", "rms_norm"), ("gelu", "gelu_exact", "swiglu")
 
 
@@ -55,6 +56,9 @@ class GPTConfig:
             self._whole(name, 1)
         for name in ("n_inner", "n_kv_head", "lora_rank"):
             self._whole(name, 0)
+        for name in ("dropout", "norm_eps", "rope_base", "lora_alpha"):
+            if isinstance(getattr(self, name), np.floating | np.integer):
+                setattr(self, name, getattr(self, name).item())
         for name in ("bias", "tie_weights"):
             value = getattr(self, name)
             if not isinstance(value, bool):
@@ -88,9 +92,19 @@ class GPTConfig:
     def _whole(self, name: str, least: int) -> None:
         value = getattr(self, name)
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        most = MOST_LAYERS if name == "n_layer" else MOST
         if not whole or value < least:
             raise ValueError(f"expected a whole number {name} >= {least}, got {value!r}")
+        if value > most:
+            raise ValueError(f"expected {name} <= {most:,}, got {str(value)[:30]}")
         setattr(self, name, int(value))
+
+    def n_weights(self) -> int:
+        """How many numbers its matrices have, without making them (vectors and positions apart)."""
+        width = self.n_embd * (self.n_head + self.kv_heads) // self.n_head
+        mlp = (3 if self.mlp == "swiglu" else 2) * self.mlp_width
+        tables = 1 if self.tie_weights else 2
+        return self.n_embd * (tables * self.vocab_size + self.n_layer * (2 * width + mlp))
 
     @property
     def mlp_width(self) -> int:

@@ -15,10 +15,19 @@ from typing import Any, Self
 import numpy as np
 
 from tinygpt.autograd.engine import Tensor, no_grad
-from tinygpt.backend import Array, default_device, is_host, like, random_stream, to_cpu
+from tinygpt.backend import (
+    ARRAYS,
+    Array,
+    array_module,
+    default_device,
+    is_host,
+    like,
+    random_stream,
+    to_cpu,
+)
 from tinygpt.generation.beam import beam_search
 from tinygpt.generation.cache import KVCache
-from tinygpt.generation.sampler import check_settings, next_ids
+from tinygpt.generation.sampler import check_settings, next_ids, without
 from tinygpt.models import pretrained
 from tinygpt.models.config import GPTConfig
 from tinygpt.models.describe import describe
@@ -98,6 +107,10 @@ class GPT(Module):
         before these; these are added to it. ValueError for an id outside the vocabulary and, with
         learned positions, beyond block_size.
         """
+        if cache is not None and not isinstance(cache, KVCache):
+            raise TypeError(
+                "model(ids) gives the logits; the loss for targets is model.loss(ids, targets)"
+            )
         return self.logits(self.hidden(ids, cache))
 
     def hidden(self, ids: Any, cache: KVCache | None = None) -> Tensor:
@@ -143,7 +156,8 @@ class GPT(Module):
     def _checked(self, ids: Any, what: str, ignore: int | None = None) -> Array:
         """(B, T) integers, checked where they are still on the CPU: a GPU would wrap them."""
         ids = ids.data if isinstance(ids, Tensor) else ids
-        ids = np.asarray(ids) if isinstance(ids, list | tuple) else ids
+        if type(ids) not in ARRAYS and array_module(ids) is np:  # a list, a PyTorch tensor
+            ids = self._array_of(ids, what)
         if ids.ndim == 1:
             ids = ids[None]
         if ids.ndim != 2 or 0 in ids.shape:
@@ -151,6 +165,16 @@ class GPT(Module):
         if is_host(ids):
             check_ids(ids, self.config.vocab_size, what, ignore)
         return ids
+
+    @staticmethod
+    def _array_of(ids: Any, what: str) -> np.ndarray:
+        try:
+            return np.asarray(ids)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"expected {what}s as a list or array of integers, (T,) or (B, T) with rows of one "
+                f"length, got {type(ids).__name__}: texts of different lengths go one by one"
+            ) from error
 
     def _on_device(self, ids: Array) -> Array:
         return like(ids, self.wte.weight.data)
@@ -168,20 +192,21 @@ class GPT(Module):
         min_p: float | None = None,
         repetition_penalty: float = 1.0,
         stop_ids: Collection[int] = (),
+        banned_ids: Collection[int] = (),
         seed: int | None = None,
         use_cache: bool = True,
     ) -> Iterator[np.ndarray]:
         """Yield the next token of every row, one step after the other.   ids (B, T) -> (B,) each
 
         temperature 0 takes the likeliest token; what the filters do: generation/sampler.py. A row
-        that drew one of the stop_ids goes on repeating it, and the end is where all rows have. The
-        same seed draws the same tokens. Always in eval mode.
+        that drew one of the stop_ids goes on repeating it, and the end is where all rows have; one
+        of the banned_ids is never drawn. The same seed draws the same tokens. Always in eval mode.
 
         A token is what model(ids[:, -block_size:]) says, with the KV cache or without. As long as
         the text fits into block_size the cache saves reading it again for every token; after that
         each token moves all the others one position on, so every one costs a whole reading.
         """
-        settings = {
+        settings: dict[str, Any] = {
             "temperature": temperature,
             "top_k": top_k,
             "top_p": top_p,
@@ -189,6 +214,7 @@ class GPT(Module):
             "repetition_penalty": repetition_penalty,
         }
         check_settings(**settings)
+        settings["banned_ids"] = banned_ids
         start, stop_ids = self._before_writing(ids, max_new_tokens, stop_ids)
         rng = np.random.default_rng() if seed is None else random_stream(seed, "sampling")
         cache = KVCache(self.config.n_layer) if use_cache else None
@@ -235,7 +261,7 @@ class GPT(Module):
         if training:
             self.eval()
         try:
-            with no_grad():
+            with no_grad(), np.errstate(all="ignore"):  # the sampler refuses what is no number
                 logits = self.logits(self.hidden(seen, cache)[:, -1])
         finally:
             if training:
@@ -243,13 +269,18 @@ class GPT(Module):
         return to_cpu(logits.data)
 
     def generate(
-        self, ids: Any, max_new_tokens: int, *, num_beams: int = 1, **settings: Any
+        self, ids: Any, max_new_tokens: int, *more: Any, num_beams: int = 1, **settings: Any
     ) -> np.ndarray:
         """The ids and what comes next, prompt included.   (B, T) -> (B, at most T + max_new_tokens)
 
         settings as those of stream. num_beams above 1: the likeliest text that a beam search finds
         (generation/beam.py), with stop_ids and use_cache alone; a shorter row repeats its stop id.
         """
+        if more:
+            raise TypeError(
+                f"the settings have names: generate(ids, {max_new_tokens}, temperature=0.8, "
+                f"top_k=40), got {more}"
+            )
         if num_beams == 1:
             new = list(self.stream(ids, max_new_tokens, **settings))
             columns = [column[:, None] for column in new]
@@ -263,6 +294,7 @@ class GPT(Module):
         num_beams: int,
         *,
         stop_ids: Collection[int] = (),
+        banned_ids: Collection[int] = (),
         use_cache: bool = True,
         **settings: Any,
     ) -> np.ndarray:
@@ -281,7 +313,7 @@ class GPT(Module):
             def step(beams: np.ndarray, from_rows: np.ndarray, cache=cache) -> np.ndarray:
                 if cache is not None:
                     cache.reorder(from_rows)
-                return self._next_logits(beams, cache)
+                return without(self._next_logits(beams, cache), banned_ids)
 
             rows.append(beam_search(step, row, n, num_beams=num_beams, stop_ids=stop_ids))
         longest = max(map(len, rows))

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from tinygpt.backend import is_host, like, to_cpu
-from tinygpt.files import copy_array, map_arrays, write_arrays, write_text
+from tinygpt.files import copy_array, map_arrays, read_json, write_arrays, write_text
 from tinygpt.models import gpt2_format, llama_format
+from tinygpt.text.reading import as_path
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -25,23 +26,33 @@ LAYOUTS = {"gpt2": gpt2_format, "tinygpt": gpt2_format, "llama": llama_format}
 HEAD = "lm_head.weight"
 BUFFERS = re.compile(r"\.attn\.(masked_)?bias$|rotary_emb\.inv_freq$")  # not learned: masks, angles
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+SHIPPED = {"storyteller": Path(__file__).parents[1] / "lesson" / "storyteller"}  # name -> folder
+HUB_NAMES = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # without an owner
 
 
 # ----------------------------------------------------------------------------------------- where
 
 
 def find(where: str | Path) -> Path:
-    """The folder: `where` itself, or that of a published model of this name (gpt2, distilgpt2,
-    owner/model), fetched and cached by huggingface_hub, which also goes on with a broken download
-    and honours HF_HUB_OFFLINE. ValueError says what is missing."""
-    folder = Path(where)
-    if folder.is_dir():
+    """The folder: `where` itself, that of a shipped model (storyteller), or that of a published one
+    of this name (gpt2, distilgpt2, owner/model), fetched and cached by huggingface_hub, which also
+    goes on with a broken download and honours HF_HUB_OFFLINE. ValueError says what is missing."""
+    name, folder = str(where), as_path(where)
+    if folder is not None and folder.is_dir():
         return folder
-    if folder.is_file():
+    if folder is not None:
         raise ValueError(f"{folder} is a file: give the folder that it is in{_pickle([folder])}")
-    name = str(where)
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
-        raise ValueError(f"{folder} is no folder: give that of a run, with a config.json in it")
+    if name in SHIPPED:
+        return SHIPPED[name]
+    if name not in HUB_NAMES and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
+        shown = name if len(name) < 80 else f"{name:.60} ..."
+        raise ValueError(
+            f"there is no model {shown!r}: expected the folder of a run (with a config.json in "
+            f"it), the name of a run in runs/, {', '.join(SHIPPED)}, or a published model such "
+            f"as gpt2 "
+            f"or owner/model. If it belongs to a text, put the whole text in quotes"
+        )
+    folder = Path(name)
     try:
         hub = importlib.import_module("huggingface_hub")
         errors = importlib.import_module("huggingface_hub.errors")
@@ -83,11 +94,10 @@ def read_config(folder: Path) -> tuple[dict[str, Any], ModuleType]:
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise ValueError(f"{folder} holds no model: there is no {CONFIG_FILE} in it")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        kind = config.get("model_type", "")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} is no model configuration: {error!r}") from error
+    config = read_json(path, "model configuration")
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} is no model configuration: it holds no settings by name")
+    kind = config.get("model_type", "")
     layout = gpt2_format if "block_size" in config else LAYOUTS.get(kind)
     if layout is None:
         known = ", ".join(f'"{name}"' for name in LAYOUTS)
@@ -125,7 +135,7 @@ def map_weights(folder: Path) -> dict[str, np.ndarray]:
         files = [folder / WEIGHTS_FILE]
     elif index.is_file():
         try:
-            names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            names = read_json(index, "index of weights")["weight_map"].values()
             files = [folder / Path(name).name for name in sorted(set(names))]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{index} is cut short or altered: {error!r}") from error
@@ -185,9 +195,23 @@ def load(
         raise ValueError(f"the weights in {folder} do not fit its model\n  " + "\n  ".join(wrong))
     for name, view in views.items():
         copy_array(view, stored[name])
+    _refuse_not_finite(folder, views)
     for name, array in arrays.items():
         if not is_host(tensors[name].data):
             tensors[name].data[...] = like(array, tensors[name].data)
+
+
+def _refuse_not_finite(folder: Path, views: dict[str, Any]) -> None:
+    """ValueError where a weight is no number: everything that is computed with it would be none."""
+    for name, view in views.items():
+        with np.errstate(all="ignore"):
+            finite = np.isfinite(view.sum(dtype=np.float64))
+        if not finite:
+            n = int(np.count_nonzero(~np.isfinite(view)))
+            raise ValueError(
+                f"{folder}: {name} has {n:,} numbers that are not finite (nan or inf), so the "
+                f"model is broken: take another one, or an earlier resume point"
+            )
 
 
 def _tied(model: Any, folder: Path, stored: dict[str, Any], layout: ModuleType) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def trace(model: Any, ids: Any) -> dict[str, np.ndarray]:
     training = model.training
     model.eval()
     try:
-        with no_grad():
+        with no_grad(), np.errstate(all="ignore"):
             x = note("embedding", model.embed(ids))
             note("embedding.logits", model.logits(model.ln_f(x)))
             for i, block in enumerate(model.h):

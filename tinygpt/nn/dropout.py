@@ -1,9 +1,9 @@
 """Dropout, whose mask is a hash of (seed, step, place in the model, element of the whole batch).
 
 No stream of random numbers is consumed, so the same elements are dropped on a CPU and on a GPU and
-in the forward and in the backward. Each forward of a Dropout draws a new mask. The Trainer says which
-rows of the step's batch come next (ParameterVector.begin_part), and then they get the masks that
-belong to these rows, however the batch is split over micro-batches and workers.
+in the forward and in the backward. Each forward of a Dropout draws a new mask. The Trainer says
+which rows of the step's batch come next (ParameterVector.begin_part), and then they get the masks
+that belong to these rows, however the batch is split over micro-batches and workers.
 """
 
 import copy
@@ -115,7 +115,7 @@ class Dropout(Module):
             self.now, self.forwards = (c.steps, c.parts), 0
         seed, steps, row = (0, 0, 0) if c is None else (c.seed, c.steps, c.row)
         self.forwards += 1
-        key = make_key(seed, steps, self.site, self.forwards - 1, row=row)
+        key = make_key(seed, steps, self.site or 0, self.forwards - 1, row=row)
         return {"p": self.p, "key": key}
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@
         def __call__(self, x):              # or: def forward(self, x)
             return x * self.weight
 
-Parameters and Modules that are attributes are found by their names, also in lists, tuples and dicts:
+Parameters and Modules that are attributes are found by name, also in lists, tuples and dicts:
 "h.0.attn.c_attn.weight". A Module that was just made or loaded is in eval mode.
 """
 
@@ -126,7 +126,7 @@ class Module:
     def modules(self) -> Iterator["Module"]:
         """This Module and all Modules in it, each once."""
         seen: set[Module] = set()
-        stack = [self]
+        stack: list[Module] = [self]
         while stack:
             m = stack.pop()
             if m in seen:

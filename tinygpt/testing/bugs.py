@@ -292,8 +292,8 @@ BUGS = [
     Bug(
         "weight decay on biases and norms",
         "optim/optimizer.py",
-        "self.weight_decay if end <= self.vector.n_matrix else 0.0)",
-        "self.weight_decay)",
+        "self.weight_decay if end <= self.vector.n_matrix else 0.0",
+        "self.weight_decay",
         "PyTorch does it unless told otherwise",
     ),
     Bug(

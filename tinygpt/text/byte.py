@@ -1,11 +1,12 @@
 """ByteTokenizer: a token is a byte of the UTF-8 text. Nothing to learn, nothing unknown."""
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from tinygpt.text.bpe import BPETokenizer
+from tinygpt.text.tokenizer import utf8
 
 
 class ByteTokenizer(BPETokenizer):
@@ -17,8 +18,9 @@ class ByteTokenizer(BPETokenizer):
     def __init__(
         self,
         merges: Sequence[tuple[int, int]] = (),
-        special_tokens: Sequence[str] = (),
+        special_tokens: Sequence[str] | Mapping[str, int] = (),
         byte_order: Sequence[int] = range(256),
+        pattern: str = "gpt2",
     ):
         if merges or list(byte_order) != list(range(256)):
             raise ValueError(f"a byte tokenizer merges nothing, got {len(merges)} merges")
@@ -26,7 +28,11 @@ class ByteTokenizer(BPETokenizer):
 
     @classmethod
     def train(
-        cls, text: str, vocab_size: int | None = None, special_tokens: Sequence[str] = ()
+        cls,
+        text: Any,
+        vocab_size: int | None = None,
+        special_tokens: Sequence[str] = (),
+        **_: Any,
     ) -> Self:
         """Nothing is learned from the text. ValueError for a vocab_size that is not what it is."""
         tokenizer = cls((), special_tokens)
@@ -37,4 +43,4 @@ class ByteTokenizer(BPETokenizer):
         return tokenizer
 
     def _ids(self, text: str, at: int, allow_unknown: bool) -> np.ndarray:
-        return np.frombuffer(text.encode("utf-8"), np.uint8)
+        return np.frombuffer(utf8(text), np.uint8)

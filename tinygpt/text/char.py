@@ -1,10 +1,12 @@
 """CharTokenizer: a token is a character, the smallest vocabulary that one can read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from tinygpt.text.reading import chunks
 from tinygpt.text.tokenizer import Tokenizer, split_special
 
 UNKNOWN = "<|unknown|>"
@@ -19,7 +21,9 @@ class CharTokenizer(Tokenizer):
     or evaluated on it becomes unknown_id, whose text is U+FFFD.
     """
 
-    def __init__(self, characters: Sequence[str], special_tokens: Sequence[str] = ()):
+    def __init__(
+        self, characters: Sequence[str], special_tokens: Sequence[str] | Mapping[str, int] = ()
+    ):
         if any(len(c) != 1 for c in characters) or len(set(characters)) < len(characters):
             raise ValueError("expected different single characters")
         self.characters = list(characters)
@@ -31,9 +35,14 @@ class CharTokenizer(Tokenizer):
 
     @classmethod
     def train(
-        cls, text: str, vocab_size: int | None = None, special_tokens: Sequence[str] = ()
+        cls,
+        text: str | Path | Iterable[str],
+        vocab_size: int | None = None,
+        special_tokens: Sequence[str] = (),
     ) -> Self:
         """The characters of the text. ValueError for a vocab_size that is not what comes out."""
+        if not isinstance(text, str):
+            text = "".join(chunks(text) if isinstance(text, Path) else text)
         special = set(special_tokens)
         parts = split_special(text, special_tokens)
         characters = sorted(set().union(*(part for part in parts if part not in special)))
@@ -69,10 +78,14 @@ class CharTokenizer(Tokenizer):
         }
 
     @classmethod
-    def _from_content(cls, content: Any, special_tokens: list[str]) -> Self:
+    def _from_content(cls, content: Any, special_tokens: dict[str, int]) -> Self:
         *characters, unknown = content["model"]["vocab"]
         if list(content["model"]["vocab"].values()) != list(range(len(characters) + 1)):
             raise ValueError("its ids are not 0, 1, 2, ... in order")
+        if content.get("post_processor") or content.get("normalizer"):
+            raise ValueError(
+                "its post_processor or normalizer changes texts, which is not done here"
+            )
         if unknown != UNKNOWN or characters != sorted(characters):
             raise ValueError(f"its tokens are not characters in order and {UNKNOWN}")
         return cls(characters, special_tokens)

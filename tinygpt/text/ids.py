@@ -1,19 +1,14 @@
 """The ids of a whole corpus: in 16 bits where they fit, and in a file where they are many."""
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from tinygpt.text.tokenizer import Tokenizer
+from tinygpt.progress import progress
+from tinygpt.text.tokenizer import Tokenizer, cut_into_parts
 
 PIECE = 1_000_000  # characters that are encoded at a time
 LARGE = 50_000_000  # ids from which on they lie in a file that is mapped, not in memory
-
-# Between a character and a blank after it no tokenizer has a token: words take the blank before
-# them, not the one behind.
-_CUT = re.compile(r"(?<=\S)(?=\s)")
 
 
 def id_dtype(vocab_size: int) -> np.dtype:
@@ -30,18 +25,18 @@ def corpus_ids(
     of the whole. With a `file`, a text of more than `large` ids is written there and memory-mapped:
     the windows that a batch needs are then read when they are needed.
     """
-    from tqdm import tqdm
-
     dtype, parts, count, stream = id_dtype(tokenizer.vocab_size), [], 0, None
-    with tqdm(total=len(text), desc="encoding", unit="char", unit_scale=True, delay=2) as bar:
-        for piece in pieces(text):
+    with progress(total=len(text), desc="encoding", unit="char", unit_scale=True, delay=2) as bar:
+        for piece in cut_into_parts(text, tokenizer.cut, PIECE):
             ids = tokenizer.encode_corpus(piece, allow_special=True)
             if len(ids) and ids.max() > np.iinfo(dtype).max:
                 raise ValueError(f"id {ids.max()} does not fit into {dtype}")
             parts.append(ids.astype(dtype))
             count += len(ids)
             if file is not None and count > large:
-                stream = stream or open(file, "wb")  # noqa: SIM115  closed below
+                if stream is None:
+                    file.unlink(missing_ok=True)  # whoever has mapped an older one keeps it
+                    stream = open(file, "wb")  # noqa: SIM115  closed below
                 for part in parts:
                     part.tofile(stream)
                 parts = []
@@ -52,13 +47,3 @@ def corpus_ids(
         for part in parts:
             part.tofile(stream)
     return np.memmap(stream.name, dtype, "r")
-
-
-def pieces(text: str, size: int = PIECE) -> Iterator[str]:
-    """The text in pieces of about this size, cut only where no token can reach over."""
-    start = 0
-    while start < len(text):
-        cut = _CUT.search(text, start + size) if start + size < len(text) else None
-        end = cut.start() if cut else len(text)
-        yield text[start:end]
-        start = end

@@ -6,24 +6,32 @@ left out.
 
 import ast
 import importlib.machinery
+import os
 import pkgutil
 import re
 import sys
 import sysconfig
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tinygpt.files import write_text
+from tinygpt.progress import progress
 
 FORMAT = 1  # counts the changes of what is collected: an older cache is then not used
 
 
 def cache_folder() -> Path:
-    """Where this user's programs keep what can be made again."""
+    """Where this user's programs keep what can be made again; a temporary folder where there is no
+    home."""
     import pooch
 
-    return Path(pooch.os_cache("tinygpt"))
+    try:
+        return Path(pooch.os_cache("tinygpt"))
+    except RuntimeError:  # a user without a home, as in many containers
+        user = getattr(os, "getuid", int)()
+        return Path(tempfile.gettempdir()) / f"tinygpt-cache-{user}"
 
 
 def python_docs(cache: Path | None = None) -> list[str]:
@@ -51,10 +59,8 @@ def make_python_docs() -> list[str]:
     """Collect the paragraphs anew, with a progress bar; exact duplicates are dropped."""
     from pydoc_data.topics import topics
 
-    from tqdm import tqdm
-
     texts = [text for _, text in sorted(topics.items())]
-    for source in tqdm(_sources(), desc="reading Python's documentation", unit="module"):
+    for source in progress(_sources(), desc="reading Python's documentation", unit="module"):
         texts += _docstrings(source)
     seen = dict.fromkeys(p for text in texts for p in prose(text))  # in order, each once
     return list(seen)

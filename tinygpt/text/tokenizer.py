@@ -7,15 +7,19 @@ encode is told otherwise.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from tinygpt.files import write_text
+from tinygpt.files import read_json, write_text
 
-TOKENIZER_FILE = "tokenizer.json"
+TOKENIZER_FILE, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
+
+# Where a long text may be cut, so that its parts have the ids of the whole: between a character and
+# a blank after it. Words take the blank before them, not the one behind.
+CUT = re.compile(r"(?<=\S)(?=\s)")
 
 
 class Tokenizer:
@@ -23,55 +27,130 @@ class Tokenizer:
     the file, `_content` and `_from_content`."""
 
     unknown_id: int | None = None  # the id for what has no token, where there can be such a thing
+    cut: re.Pattern | None = CUT  # where a text may be cut; None: nowhere
 
-    def __init__(self, tokens: Sequence[bytes], special_tokens: Sequence[str] = ()):
+    def __init__(
+        self, tokens: Sequence[bytes], special_tokens: Sequence[str] | Mapping[str, int] = ()
+    ):
+        """special_tokens: their ids come after the others, or are given. Then the tokens have the
+        ids that are left, in order."""
         for token in special_tokens:
             if not token or re.search(r"\s", token):
                 raise ValueError(f"expected a special token without blanks, got {token!r}")
         if len(set(special_tokens)) < len(special_tokens):
             raise ValueError(f"expected different special tokens, got {list(special_tokens)}")
-        self._bytes = [*tokens, *(token.encode("utf-8") for token in special_tokens)]
-        self.special_tokens = {t: len(tokens) + i for i, t in enumerate(special_tokens)}
+        if not isinstance(special_tokens, Mapping):
+            special_tokens = {t: len(tokens) + i for i, t in enumerate(special_tokens)}
+        taken = {int(i): t.encode("utf-8") for t, i in special_tokens.items()}
+        if len(taken) < len(special_tokens) or any(i < 0 for i in taken):
+            raise ValueError(f"expected a different id >= 0 for each special token, got "
+                             f"{dict(special_tokens)}")  # fmt: skip
+        self.special_tokens = dict(special_tokens)
+        size = max([len(tokens) + sum(i < len(tokens) + len(taken) for i in taken),
+                    *(i + 1 for i in taken)])  # fmt: skip
+        free = [i for i in range(size) if i not in taken][: len(tokens)]
+        self._outside = None if free == list(range(len(tokens))) else np.array(free, np.int64)
+        self._bytes: list[bytes | None] = [None] * size  # None: an id without a token
+        for i, token in [*zip(free, tokens, strict=True), *taken.items()]:
+            self._bytes[i] = token
+
+    def _ordinary(self) -> dict[int, bytes]:
+        """id -> bytes of the tokens that are no special ones, in order."""
+        special = set(self.special_tokens.values())
+        return {i: b for i, b in enumerate(self._bytes) if b is not None and i not in special}
 
     @property
     def vocab_size(self) -> int:
+        """The largest id and one: how many rows a model's table has."""
         return len(self._bytes)
 
-    def encode(self, text: str, allow_special: bool = False) -> list[int]:
+    def encode(self, text: str, allow_special: bool | Collection[str] = False) -> list[int]:
         """The ids of a text; decode gives the same text back.
 
-        With allow_special, "<|endoftext|>" in it is that special token, where there is one: for
-        text of one's own, never for a stranger's.
+        With allow_special, "<|endoftext|>" in it is that special token, where there is one (or one
+        of those that are named): for text of one's own, never for a stranger's.
         """
         return self.encode_corpus(text, allow_special, allow_unknown=False).tolist()
 
+    def encode_iterable(
+        self, texts: Iterable[str], allow_special: bool | Collection[str] = False
+    ) -> Iterator[int]:
+        """The ids of a text that comes in parts, such as the lines of a file: those of the whole,
+        while only a part of it is in memory."""
+        rest = ""
+        for text in texts:
+            rest += text
+            if len(rest) > PART:
+                *parts, rest = cut_into_parts(rest, self.cut, PART // 2) or [""]
+                for part in parts:
+                    yield from self.encode(part, allow_special)
+        yield from self.encode(rest, allow_special)
+
     def encode_corpus(
-        self, text: str, allow_special: bool = False, allow_unknown: bool = True
+        self,
+        text: str,
+        allow_special: bool | Collection[str] = False,
+        allow_unknown: bool = True,
     ) -> np.ndarray:
         """As encode, for a text to train on: an array, and what has no token becomes unknown_id."""
-        if not (allow_special and self.special_tokens):
-            return np.asarray(self._ids(text, 0, allow_unknown), np.int64)
+        special = self._allowed(allow_special)
+        if not special:
+            return self._outer_ids(text, 0, allow_unknown)
         ids, at = [], 0
-        for part in split_special(text, list(self.special_tokens)):
-            special = part in self.special_tokens
-            inside = [self.special_tokens[part]] if special else self._ids(part, at, allow_unknown)
-            ids.append(np.asarray(inside, np.int64))
+        for part in split_special(text, special):
+            inside = [self.special_tokens[part]] if part in special else None
+            ids.append(self._outer_ids(part, at, allow_unknown) if inside is None
+                       else np.asarray(inside, np.int64))  # fmt: skip
             at += len(part)
         return np.concatenate(ids)
 
+    def _allowed(self, allow_special: bool | Collection[str]) -> list[str]:
+        if isinstance(allow_special, bool):
+            return list(self.special_tokens) if allow_special else []
+        unknown = [t for t in allow_special if t not in self.special_tokens]
+        if unknown:
+            raise ValueError(f"{unknown} are no special tokens here: {list(self.special_tokens)}")
+        return list(allow_special)
+
+    def _outer_ids(self, text: str, at: int, allow_unknown: bool) -> np.ndarray:
+        ids = np.asarray(self._ids(text, at, allow_unknown), np.int64)
+        return ids if self._outside is None else self._outside[ids]
+
     def _ids(self, text: str, at: int, allow_unknown: bool) -> Any:
-        """The ids of a text without special tokens, which stands at this place in a larger one."""
-        raise NotImplementedError
+        """The places of a text's tokens among `tokens`, without special ones; the text stands at
+        this place in a larger one."""
+        raise NotImplementedError(f"{type(self).__name__} has no _ids: a tokenizer writes its own")
 
     def token_bytes(self, id: int) -> bytes:
         """The bytes of one token: part of a character, a character, often a whole word."""
         if not 0 <= id < self.vocab_size:
             raise ValueError(f"id {id} is outside the vocabulary of {self.vocab_size}")
-        return self._bytes[id]
+        token = self._bytes[id]
+        if token is None:
+            raise ValueError(f"id {id} has no token: the vocabulary has a gap there")
+        return token
+
+    def id_of(self, token: str | bytes) -> int:
+        """The id of one token. ValueError where there is none of these bytes."""
+        if isinstance(token, str) and token in self.special_tokens:
+            return self.special_tokens[token]
+        data = token.encode("utf-8") if isinstance(token, str) else token
+        if data not in self._bytes:
+            raise ValueError(f"{token!r} is no token of this vocabulary")
+        return self._bytes.index(data)
+
+    def missing_ids(self, n: int) -> list[int]:
+        """Those of the ids 0 ... n - 1 that have no token."""
+        gaps = [i for i, token in enumerate(self._bytes) if token is None]
+        return [*gaps, *range(self.vocab_size, n)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of these ids. Bytes that make no whole character become U+FFFD."""
-        return b"".join(self.token_bytes(int(i)) for i in ids).decode("utf-8", errors="replace")
+        return self.decode_bytes(ids).decode("utf-8", errors="replace")
+
+    def decode_bytes(self, ids: Iterable[int]) -> bytes:
+        """The bytes of these ids."""
+        return b"".join(self.token_bytes(int(i)) for i in ids)
 
     def opening(self) -> str:
         """A text to write on from where nobody gave one: a line end, or else the first token."""
@@ -97,6 +176,12 @@ class Tokenizer:
         }
         text = json.dumps(content, ensure_ascii=False, indent=1)
         write_text(Path(folder) / TOKENIZER_FILE, text + "\n")
+        # without it transformers takes the class from the model's type, and cuts texts otherwise
+        config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
+        if END in self.special_tokens:
+            config |= {"bos_token": END, "eos_token": END}
+        config |= {"clean_up_tokenization_spaces": False}
+        write_text(Path(folder) / TOKENIZER_CONFIG, json.dumps(config, indent=1) + "\n")
 
     @classmethod
     def load(cls, where: str | Path) -> Self:
@@ -105,25 +190,64 @@ class Tokenizer:
 
     @classmethod
     def from_content(cls, path: Path, content: Any) -> Self:
+        """The tokenizer in what was read from that path."""
         try:
-            added = content["added_tokens"]
-            tokenizer = cls._from_content(content, [token["content"] for token in added])
-            if [token["id"] for token in added] != list(tokenizer.special_tokens.values()):
-                raise ValueError("its special tokens do not stand at the end of the vocabulary")
+            return cls._from_content(content, special_in(content))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{path} is cut short or no tokenizer of tinygpt: {error!r}"
-            ) from error
-        return tokenizer
+            said = str(error) if type(error) is ValueError else repr(error)
+            raise ValueError(f"{path} is cut short or no tokenizer of tinygpt: {said}") from error
 
     def _content(self) -> dict[str, Any]:
         """pre_tokenizer, decoder and model of the file."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has no _content: without it a tokenizer cannot be saved"
+        )
 
     @classmethod
-    def _from_content(cls, content: Any, special_tokens: list[str]) -> Self:
+    def _from_content(cls, content: Any, special_tokens: dict[str, int]) -> Self:
         """The tokenizer in such a file. ValueError, KeyError, ... where something is not right."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{cls.__name__} has no _from_content: without it a tokenizer cannot be loaded"
+        )
+
+
+END = "<|endoftext|>"  # the special token that ends a text, where the tokenizer has it
+PART = 1 << 16  # characters that encode_iterable gathers before it encodes some
+
+
+def special_in(content: Any) -> dict[str, int]:
+    """The added tokens of a tokenizer.json with their ids. ValueError for one that stands for text,
+    or takes blanks with it: those change the ids of ordinary texts, and that is not done here."""
+    added = content.get("added_tokens") or []
+    odd = [
+        t["content"]
+        for t in added
+        if not t.get("special") or any(t.get(name) for name in ("lstrip", "rstrip", "single_word"))
+    ]
+    if odd:
+        raise ValueError(f"its added tokens {odd[:5]} change the ids of ordinary text, which these "
+                         f"tokenizers do not follow")  # fmt: skip
+    return {t["content"]: t["id"] for t in added}
+
+
+def utf8(text: str) -> bytes:
+    """The text as UTF-8. Half of a surrogate pair, which is no character, becomes U+FFFD."""
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode("utf-8")
+
+
+def cut_into_parts(text: str, cut: re.Pattern | None, size: int = 1_000_000) -> list[str]:
+    """The text in parts of about this size, cut only where no token can reach over."""
+    parts, start = [], 0
+    while start < len(text):
+        far = start + max(size, 1)
+        found = cut.search(text, far) if cut is not None and far < len(text) else None
+        end = found.start() if found else len(text)
+        parts.append(text[start:end])
+        start = end
+    return parts
 
 
 def split_special(text: str, special_tokens: Sequence[str]) -> list[str]:
@@ -144,11 +268,4 @@ def read_content(where: str | Path) -> tuple[Path, Any]:
     path = path / TOKENIZER_FILE if path.is_dir() else path
     if not path.is_file():
         raise ValueError(f"there is no tokenizer at {path}")
-    try:
-        return path, json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise _broken(path, error) from error
-
-
-def _broken(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} is cut short or no tokenizer of tinygpt: {error!r}")
+    return path, read_json(path, "tokenizer of tinygpt")

@@ -1,8 +1,10 @@
 """How a model is trained: the settings of a run, and sets of them that go by a name."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+import numpy as np
 
 from tinygpt.backend import device_index
 from tinygpt.optim import SCHEDULES, SGD, Adam, AdamW, NAdam, NAdamW, Optimizer
@@ -81,6 +83,7 @@ FINE_TUNING = {
 PRESETS["finetune"] = FINE_TUNING
 PRESETS["lora"] = FINE_TUNING | {"learning_rate": 1e-3, "min_learning_rate": 1e-4}
 FOR_A_GPU = ("baby", "gpt2")
+MOST = 1 << 40  # beyond which a number is a typing error
 OPTIMIZERS = ("adamw", "adam", "nadamw", "nadam", "sgd")
 
 
@@ -110,6 +113,9 @@ class TrainingArguments:
     output_dir: str = "runs"  # where the folders of runs are made
 
     def __post_init__(self) -> None:
+        for f in fields(self):  # NumPy's numbers are as good as Python's
+            if isinstance(getattr(self, f.name), np.number):
+                setattr(self, f.name, getattr(self, f.name).item())
         for name in ("max_steps", "batch_size", "eval_steps", "logging_steps", "save_steps"):
             self._at_least(name, 1)
         counts = ("micro_batch_size", "warmup_steps", "sample_steps", "patience", "seed", "workers")
@@ -134,8 +140,11 @@ class TrainingArguments:
 
     def _at_least(self, name: str, least: int) -> None:
         value = getattr(self, name)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < least:
             raise ValueError(f"expected a whole number {name} >= {least}, got {value!r}")
+        if value > MOST:
+            raise ValueError(f"expected {name} <= {MOST:,}, got {str(value)[:30]}")
 
 
 def make_optimizer(model: Any, a: TrainingArguments) -> Optimizer:

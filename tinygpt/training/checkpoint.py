@@ -12,11 +12,12 @@ a dot, brought to the disk, and then gets its name by one rename. The newest two
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
-from tinygpt.files import sync_folder, write_arrays, write_text
+from tinygpt.files import read_json, sync_folder, write_arrays, write_text
 
 CHECKPOINTS, STATE_FILE, MOMENTS_FILE = "checkpoints", "state.json", "optimizer.safetensors"
 KEPT = 2
@@ -27,6 +28,8 @@ def write_checkpoint(
 ) -> Path:
     """Make run/checkpoints/step-N. Whatever goes wrong, what was there before is still there."""
     parent = run / CHECKPOINTS
+    if parent.is_symlink():
+        raise ValueError(f"{parent} is a link: resume points are written into the run itself")
     parent.mkdir(exist_ok=True)
     _remove_unfinished(parent)
     temporary, final = parent / f".step-{step}", parent / f"step-{step}"
@@ -52,6 +55,8 @@ def write_checkpoint(
 
 def checkpoints(run: Path) -> list[Path]:
     """The resume points of a run, the newest first."""
+    if (run / CHECKPOINTS).is_symlink():
+        return []
     found = [p for p in (run / CHECKPOINTS).glob("step-*") if p.name[5:].isdecimal()]
     return sorted(found, key=lambda p: int(p.name[5:]), reverse=True)
 
@@ -65,14 +70,21 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
     path = folder / STATE_FILE
     try:
         try:
-            whole = json.loads(path.read_text(encoding="utf-8"))
+            whole = read_json(path, "state of a run")
             content = whole["state"]
             if hashlib.sha256(content.encode("utf-8")).hexdigest() != whole["sha256"]:
                 raise ValueError("its content does not have the SHA-256 that stands in it")
             state = json.loads(content)
+            kinds = {"files": dict, "step": int, "optimizer": str, "dropout_seed": int}
+            for name, kind in kinds.items():
+                if not isinstance(state[name], kind):
+                    raise ValueError(f"its {name} is no {kind.__name__}")
+            for entry in state["files"].values():
+                if not (isinstance(entry, list) and len(entry) == 2):
+                    raise ValueError("its files are not listed with size and SHA-256")
         except FileNotFoundError as error:
             raise ValueError(f"{path} is missing") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"{path} is cut short or altered: {error}") from error
         for name, (size, sha256) in state["files"].items():
             _compare(folder / name, size, sha256)
@@ -83,16 +95,23 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
 
 def drop_checkpoints_after(run: Path, step: int) -> None:
     """A run that goes on from an earlier point will write its later ones anew."""
-    for path in checkpoints(run):
-        if int(path.name[5:]) > step:
-            os.replace(path, path.with_name(f".old-{path.name}"))
+    for path in checkpoints_after(run, step):
+        os.replace(path, path.with_name(f".old-{path.name}"))
     _remove_unfinished(run / CHECKPOINTS)
+
+
+def checkpoints_after(run: Path, step: int) -> list[Path]:
+    """The resume points of later steps."""
+    return [path for path in checkpoints(run) if int(path.name[5:]) > step]
 
 
 def find_checkpoint(where: Path) -> tuple[Path, Path]:
     """(run, resume point) of a run's folder, or of one of its resume points."""
-    if (where / STATE_FILE).is_file() or where.parent.name == CHECKPOINTS:
+    point = re.fullmatch(r"step-\d+", where.name) and where.parent.name == CHECKPOINTS
+    if point or (where / STATE_FILE).is_file():
         return where.resolve().parents[1], where
+    if where.name == CHECKPOINTS and not (where / CHECKPOINTS).is_dir():
+        where = where.parent if checkpoints(where.parent) else where
     if not where.is_dir():
         raise ValueError(f"there is no run {where}: expected the folder of a run")
     found = checkpoints(where)
@@ -128,6 +147,10 @@ def _sha256(path: Path) -> str:
 
 
 def _remove_unfinished(parent: Path) -> None:
-    """What a run that was stopped while writing, or while removing, has left."""
+    """What a run that was stopped while writing, or while removing, has left: folders with names of
+    our own form, and nothing that is a link or lies elsewhere."""
+    if parent.is_symlink():
+        return
     for path in parent.glob(".*"):
-        shutil.rmtree(path)
+        if re.fullmatch(r"\.(old-)?(step-)?\d+", path.name) and not path.is_symlink():
+            shutil.rmtree(path)

@@ -10,6 +10,7 @@ import numpy as np
 from tinygpt.autograd.engine import no_grad
 from tinygpt.backend import array_module, like, to_float
 from tinygpt.nn.cross_entropy import cross_entropy
+from tinygpt.progress import progress as shown
 from tinygpt.text.batches import check_length, window_batches
 from tinygpt.text.tokenizer import Tokenizer
 
@@ -38,7 +39,7 @@ def mean_loss(model: Any, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> f
     """The mean loss per token in eval mode; every token counts alike, in a smaller batch too."""
     total, count = 0.0, 0
     model.eval()
-    with no_grad():
+    with no_grad(), np.errstate(all="ignore"):
         for x, y in batches:
             total += to_float(model.loss(x, y).data) * y.size
             count += y.size
@@ -46,28 +47,35 @@ def mean_loss(model: Any, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> f
 
 
 def evaluate(
-    model: Any, ids: np.ndarray, tokenizer: Tokenizer, batch_size: int = 12, progress: bool = False
+    model: Any,
+    ids: np.ndarray,
+    tokenizer: Tokenizer,
+    batch_size: int = 12,
+    progress: bool = False,
+    begin: int | None = None,
 ) -> Evaluation:
     """Every token of the text but its first, predicted from those before it in its window.
 
     Windows of block_size stand side by side, so a token sees half a window on average; the last one
     is shorter. Bytes are those of the tokens themselves: a token that is half a character counts
-    for the bytes it has, not for those of U+FFFD, which it would be decoded to. ValueError for a
-    text of fewer than two tokens.
+    for the bytes it has, not for those of U+FFFD, which it would be decoded to. With `begin` every
+    window begins where that id stands, and they may overlap. ValueError for a text of fewer than
+    two tokens.
     """
-    from tqdm import tqdm
-
     check_length(ids, 1)
     block_size = min(model.config.block_size, len(ids) - 1)
-    batches = window_batches(ids, block_size, batch_size)
+    batches = window_batches(ids, block_size, batch_size, begin=begin)
     rest = len(ids) - 1 - sum(y.size for _, y in batches)
-    if rest:
+    if begin is None and rest:
         batches += window_batches(ids[-rest - 1 :], rest, 1)
-    lengths = np.array([len(tokenizer.token_bytes(i)) for i in range(tokenizer.vocab_size)])
+    lengths = np.zeros(model.config.vocab_size, np.int64)  # 0 for an id without a token
+    missing = set(tokenizer.missing_ids(len(lengths)))
+    for i in set(range(len(lengths))) - missing:
+        lengths[i] = len(tokenizer.token_bytes(i))
     total = right = tokens = n_bytes = 0
     model.eval()
-    with no_grad():
-        for x, y in tqdm(batches, desc="evaluating", disable=not progress, delay=1):
+    with no_grad(), np.errstate(all="ignore"):  # the caller looks at what comes out
+        for x, y in shown(batches, desc="evaluating", disable=not progress, delay=1):
             logits = model(x)
             targets = like(y, logits.data)
             total += to_float(cross_entropy(logits, targets).data) * y.size

@@ -30,6 +30,8 @@ from tinygpt.optim.optimizer import Optimizer
 from tinygpt.training.parallel import Workers, divided
 from tinygpt.training.trainer import Trainer, TrainingError
 
+INTERRUPTS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
+
 
 @contextmanager
 def forked(trainer: Trainer) -> Iterator[None]:
@@ -91,7 +93,8 @@ class Processes(Workers):
             here, there = context.Pipe()
             self._pipes.append(here)
             child = context.Process(target=self._serve, args=(i, there), daemon=True)
-            child.start()
+            with _signals_wait():
+                child.start()
             there.close()  # the child alone holds it now, so when that ends, reading here does too
             self._children.append(child)
 
@@ -164,7 +167,9 @@ class Processes(Workers):
 
     def _serve(self, i: int, pipe: Any) -> None:
         """The life of process i: it does what it is told, until the first process ends."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the first one
+        for kind in INTERRUPTS:
+            signal.signal(kind, signal.SIG_IGN)  # Ctrl-C is for the first one
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
         for other in self._pipes:  # while a copy is open here, no child would see that end close
             other.close()
         do = {"backward": self._backward, "update": self._update}
@@ -192,6 +197,16 @@ class Processes(Workers):
         optimizer.lr, optimizer.steps = lr, steps
         optimizer.vector.gradient_is_there()
         optimizer.step(self._share_of(i), factor=factor)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """A Ctrl-C while a process is made waits until that one has said that it does not listen."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _portable(error: Exception, i: int) -> Exception:

@@ -9,6 +9,7 @@ for their backward, in numbers:
     the end    3 V + 16 C + 2 H T   logits, their gradient, exp; the backward pass of one block
 """
 
+import os
 from dataclasses import dataclass
 
 from tinygpt.models.gpt import GPTConfig
@@ -16,6 +17,14 @@ from tinygpt.training.arguments import TrainingArguments
 
 NUMBER = 4  # bytes of a float32
 LIBRARIES = 110e6  # Python, NumPy, BLAS's buffers, matplotlib
+
+
+def total_memory() -> int | None:
+    """The bytes of memory in this machine, None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 @dataclass(frozen=True)

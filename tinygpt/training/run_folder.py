@@ -7,10 +7,13 @@ runs/python-docs-20260131-120000/
     checkpoints/step-500/  checkpoints/step-1000/       where the run can go on: see checkpoint.py
 """
 
+import difflib
 import json
 import platform
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,39 @@ from typing import Any
 import numpy as np
 
 from tinygpt import __version__
-from tinygpt.files import replacing, write_text
-from tinygpt.models.pretrained import WEIGHTS_FILE
+from tinygpt.files import read_json, replacing, write_text
+from tinygpt.models.pretrained import CONFIG_FILE, SHIPPED, WEIGHTS_FILE, find
+from tinygpt.text.reading import as_path
 
-RUN_FILE, LOG_FILE, LOSS_PICTURE = "run.json", "log.jsonl", "loss.png"
+RUN_FILE, LOG_FILE, LOSS_PICTURE, LOCK_FILE = "run.json", "log.jsonl", "loss.png", ".lock"
+RUNS = "runs"  # where runs are made and looked for
+
+
+class InUse(ValueError):
+    """Another process trains in this folder."""
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """In the block no other process can hold this run. InUse where one does. A process that died
+    holds nothing any more: the system lets go of its lock."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK_FILE, timeout=0, is_singleton=True)  # once more is no second one
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InUse(
+            f"{folder} is being trained by another process: wait until it ends, or stop it (Ctrl-C "
+            f"there saves a resume point)"
+        ) from error
+    except (NotImplementedError, OSError):  # a file system without locks, or one to read only
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def new_run_folder(output_dir: str | Path, corpus: str, n_bytes: int) -> Path:
@@ -87,8 +119,8 @@ def read_run(folder: Path) -> dict[str, Any]:
     path = folder / RUN_FILE
     if not path.is_file():
         raise ValueError(f"{folder} is no run: there is no {RUN_FILE} in it")
+    content = read_json(path, "record of a run")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         if not all(isinstance(content[k], dict) for k in ("model", "training", "data", "text")):
             raise ValueError("expected model, training, data and text in it")
     except (ValueError, KeyError, TypeError) as error:
@@ -96,15 +128,69 @@ def read_run(folder: Path) -> dict[str, Any]:
     return content
 
 
-def newest_run(output_dir: str | Path = "runs") -> Path:
+# ------------------------------------------------------------------------- which one is meant
+
+
+def newest_run(output_dir: str | Path = RUNS) -> Path:
     """The run whose model was saved last. ValueError where there is none."""
-    folders = [p.parent for p in Path(output_dir).glob(f"*/{WEIGHTS_FILE}")]
-    if not folders:
+    saved = {}
+    for path in Path(output_dir).glob(f"*/{WEIGHTS_FILE}"):
+        try:
+            saved[path.parent] = path.stat().st_mtime_ns
+        except OSError:  # a broken link hides no other run
+            continue
+    if not saved:
         raise ValueError(
             f"there is no run in {Path(output_dir).resolve()}: train one with `tinygpt train`, "
-            f"or give the folder of a run"
+            f"give the folder of a run, or take the model that is shipped: {', '.join(SHIPPED)}"
         )
-    return max(folders, key=lambda folder: (folder / WEIGHTS_FILE).stat().st_mtime_ns)
+    return max(saved, key=lambda folder: saved[folder])
+
+
+def known_model(word: str | Path, output_dir: str | Path = RUNS) -> Path | None:
+    """The folder of the model that is meant, where it is on this machine: a folder with a model, a
+    run's name, a run and its step (RUN/step-500), the name of a shipped model. None for others."""
+    name = str(word)
+    if name in SHIPPED:
+        return SHIPPED[name]
+    for place in (name, f"{output_dir}/{name}" if name else ""):
+        path = as_path(place)
+        if path is None and "/step-" in place:
+            run, _, step = place.rpartition("/")
+            path = as_path(f"{run}/checkpoints/{step}")
+        if path is not None and path.name in (CONFIG_FILE, WEIGHTS_FILE):
+            path = path.parent
+        if path is not None and (path / CONFIG_FILE).is_file():
+            return path
+    return None
+
+
+def find_model(word: str | Path | None, output_dir: str | Path = RUNS) -> Path:
+    """The folder of the model that is meant by a word, None for the newest run; one that is only
+    known to the hub is fetched. ValueError where there is no such model."""
+    if word is None:
+        return newest_run(output_dir)
+    known = known_model(word, output_dir)
+    if known is not None:
+        return known
+    near = near_run(str(word), output_dir)
+    if near is not None:
+        raise ValueError(f"there is no model {word}. Did you mean {near}?")
+    return find(word)
+
+
+def near_run(word: str, output_dir: str | Path = RUNS) -> str | None:
+    """The run or shipped model whose name is nearly this word: a typing error."""
+    names = {p.parent.name: str(p.parent) for p in Path(output_dir).glob(f"*/{WEIGHTS_FILE}")}
+    names |= {f"{output_dir}/{name}": place for name, place in names.items()}
+    names |= {name: name for name in SHIPPED}
+    found = difflib.get_close_matches(word.rstrip("/"), names, n=1, cutoff=0.85)
+    return names[found[0]] if found else None
+
+
+def looks_like_a_path(word: str) -> bool:
+    """Is this meant as a place and not as a text?"""
+    return " " not in word and ("/" in word or "\\" in word or word.startswith(("~", "./", "../")))
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
@@ -113,7 +199,13 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in lines]
+    try:
+        log = [json.loads(line) for line in lines]
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} was altered: {error!r}"[:300]) from error
+    if not all(isinstance(line, dict) and isinstance(line.get("step"), int) for line in log):
+        raise ValueError(f"{path} was altered: a line of it has no step")
+    return log
 
 
 def cut_log(folder: Path, step: int) -> None:
@@ -138,7 +230,8 @@ def draw_loss(folder: Path, floor: float | None = None) -> None:
         if points:
             steps, losses = zip(*points, strict=True)
             axes.plot(steps, losses, label=name.replace("_", " "), marker=marker)
-            axes.annotate(f" {losses[-1]:.2f}", (steps[-1], losses[-1]), va="center")
+            above = "bottom" if name == "validation_loss" else "top"  # the two do not meet
+            axes.annotate(f" {losses[-1]:.2f}", (steps[-1], losses[-1]), va=above)
     if floor is not None:
         axes.axhline(floor, color="grey", linestyle="--", label=f"a perfect model: {floor:.3f}")
     if axes.get_legend_handles_labels()[0]:

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +26,20 @@ from tinygpt.models.gpt import GPT
 from tinygpt.models.pretrained import WEIGHTS_FILE
 from tinygpt.optim.clip import clip_factor, grad_norm
 from tinygpt.optim.schedule import learning_rate
+from tinygpt.progress import progress
 from tinygpt.text.batches import RandomBatches, check_length, window_batches
 from tinygpt.training.arguments import TrainingArguments, make_optimizer
 from tinygpt.training.checkpoint import (
     MOMENTS_FILE,
     checkpoints,
     drop_checkpoints_after,
+    find_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
 from tinygpt.training.evaluation import mean_loss
 from tinygpt.training.parallel import Workers
-from tinygpt.training.run_folder import LOG_FILE, cut_log, draw_loss
+from tinygpt.training.run_folder import LOG_FILE, cut_log, draw_loss, hold, read_log
 
 EVAL_WINDOWS = 512  # held-out windows that a loss is measured on, at most
 OVERFITTING = 4  # measurements without a better one after which it is said
@@ -70,11 +72,19 @@ class Trainer:
         floor: float | None = None,
         callbacks: Sequence[Callable[["Trainer", dict[str, Any]], Any]] = (),
     ):
+        if not isinstance(model, GPT):
+            raise TypeError(
+                f"expected a GPT, or a subclass of it, got {type(model).__name__}: the loop by "
+                f"hand "
+                f"(README) trains any Module"
+            )
         self.model, self.arguments = model, arguments
         a, block_size = arguments, model.config.block_size
         if a.device is not None:
             model.to(a.device)
         self.tokenizer, self.folder = tokenizer, None if folder is None else Path(folder)
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
         self.floor, self.callbacks = floor, callbacks
         self.batches: RandomBatches | None = None
         if train is not None:
@@ -112,7 +122,7 @@ class Trainer:
             warmup=a.warmup_steps,
             total=a.max_steps,
         )
-        with self.workers.one_blas_thread_each():
+        with self.workers.one_blas_thread_each(), np.errstate(all="ignore"):
             loss = self._gradient(x, y)
             self.norm = grad_norm(model)
             factor = clip_factor(self.norm, a.max_grad_norm)
@@ -134,6 +144,10 @@ class Trainer:
     def backward(self, model: GPT, rows: slice, x: np.ndarray, y: np.ndarray, n_kept: int) -> Any:
         """A worker's part: backward through these rows of a batch that keeps so many targets; what
         they add to its loss."""
+        with np.errstate(all="ignore"):  # each thread has a setting of its own
+            return self._backward(model, rows, x, y, n_kept)
+
+    def _backward(self, model: GPT, rows: slice, x: np.ndarray, y: np.ndarray, n_kept: int) -> Any:
         loss = 0.0
         size = self.arguments.micro_batch_size or len(x)
         for start in range(rows.start, rows.stop, size):
@@ -153,10 +167,10 @@ class Trainer:
     def train(self) -> None:
         """Train to max_steps, or until the held-out loss has not fallen for `patience` times.
 
-        Ctrl-C finishes the step, writes a resume point and raises KeyboardInterrupt. TrainingError
-        where the loss or the norm is not finite, or nothing can be saved: what was saved stays.
+        Ctrl-C (or SIGTERM, SIGHUP) finishes the step, writes a resume point and raises
+        KeyboardInterrupt. TrainingError where the loss or the norm is not finite, or nothing can be
+        saved: what was saved stays. ValueError where another process trains in the folder.
         """
-        from tqdm import tqdm
 
         a, start = self.arguments, self.optimizer.steps
         if self.batches is None:
@@ -164,8 +178,10 @@ class Trainer:
         keep_freed_memory()
         try:
             with (
+                hold(self.folder) if self.folder is not None else nullcontext(),
                 _interrupts() as interrupted,
-                tqdm(total=a.max_steps, initial=start, unit="step", dynamic_ncols=True) as bar,
+                np.errstate(all="ignore"),  # what is not finite is noticed where it matters
+                progress(total=a.max_steps, initial=start, unit="step", dynamic_ncols=True) as bar,
             ):
                 self._loop(self.batches, bar, interrupted)
         finally:
@@ -290,14 +306,22 @@ class Trainer:
             saved += f"\nThe best model so far, that of step {self.saved}, is in {self.folder}"
         return saved
 
-    def restore(self, checkpoint: Path) -> None:
-        """Go on from a resume point: weights, moments, random numbers, all as they were.
+    def restore(self, where: str | Path) -> None:
+        """Go on from a resume point, or the newest of a run: weights, moments, random numbers, all
+        as they were. What the run had written for later steps is removed.
 
         ValueError where a file of it is not as it was written, or it is not one of this run."""
+        _, checkpoint = find_checkpoint(Path(where))
         step = self._load(checkpoint)
         if self.folder is not None:
-            cut_log(self.folder, step)
-            drop_checkpoints_after(self.folder, step)
+            with hold(self.folder):
+                later = [line["validation_loss"] for line in read_log(self.folder)
+                         if line["step"] > step and "validation_loss" in line]  # fmt: skip
+                if later and (self.best is None or min(later) < self.best[1]):
+                    self.best = None  # the best model in the folder is one that this run gives up
+                    self._save_best()
+                cut_log(self.folder, step)
+                drop_checkpoints_after(self.folder, step)
 
     def load_best(self) -> None:
         """Put the best weights of this run, those in its folder, into the model."""
@@ -306,6 +330,8 @@ class Trainer:
 
     def _load(self, checkpoint: Path) -> int:
         state = read_checkpoint(checkpoint)
+        if self.batches is not None and not isinstance(state.get("batches"), dict):
+            raise ValueError(f"{checkpoint} does not say which batches come next")
         if state["optimizer"] != self.arguments.optimizer:
             raise ValueError(
                 f"{checkpoint} was trained with {state['optimizer']}, not with "
@@ -316,7 +342,7 @@ class Trainer:
         self.model.vector().seed = state["dropout_seed"]
         if self.batches is not None:
             self.batches.rng.bit_generator.state = state["batches"]
-        self.best = None if state["best"] is None else tuple(state["best"])
+        self.best = tuple(state["best"]) if state.get("best") else None
         self.saved = state["step"] if self.best is None else self.best[0]
         return state["step"]
 
@@ -415,7 +441,8 @@ def _duration(seconds: float) -> str:
 @contextmanager
 def _interrupts() -> Iterator[list[bool]]:
     """A list that Ctrl-C puts something in, so that the step is finished; a second Ctrl-C stops
-    at once. Only the main thread receives signals."""
+    at once. SIGTERM (from a scheduler, or `kill`) and SIGHUP (a closed terminal) are the same.
+    Only the main thread receives signals."""
     seen: list[bool] = []
     if threading.current_thread() is not threading.main_thread():
         yield seen
@@ -426,8 +453,11 @@ def _interrupts() -> Iterator[list[bool]]:
             raise KeyboardInterrupt
         seen.append(True)
 
-    before = signal.signal(signal.SIGINT, note)
+    kinds = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
+             if hasattr(signal, name)]  # fmt: skip
+    before = [signal.signal(kind, note) for kind in kinds]
     try:
         yield seen
     finally:
-        signal.signal(signal.SIGINT, before)
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
