@@ -27,7 +27,9 @@ def progress(*args: Any, **settings: Any) -> Any:
     from tqdm import tqdm
 
     stream = sys.stderr
-    bar = stream is not None and (stream.isatty() or "ipykernel" in sys.modules)
+    ipython = sys.modules.get("IPython")
+    notebook = ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+    bar = stream is not None and (stream.isatty() or notebook)
     if not bar:
         lines: Any = _Lines(stream) if stream is not None else None
         settings |= {"mininterval": MINUTE, "maxinterval": MINUTE, "ncols": 80, "ascii": True}

@@ -175,9 +175,8 @@ def test_the_last_definition_counts(student, capfd):
     ("arguments", "message"),
     [
         (["no.py"], "there is no file no.py"),
-        (["--timeout", "0", "x.py"], "timeout above 0 seconds, got 0"),
+        (["--timeout", "0", "x.py"], "timeout above 0 and up to 86,400 seconds, got 0"),
         (["x.txt"], "expected a .py or .ipynb file"),
-        (["x.ipynb"], "x.ipynb is no notebook"),
         ([], "expected files to judge"),
     ],
 )
@@ -234,3 +233,84 @@ def test_the_storyteller_is_what_its_script_makes(tmp_path):
     losses = [evaluate(model, ids, tokenizer).loss for model in (stored, again)]
     assert losses[0] < 0.17
     assert abs(losses[0] - losses[1]) < 0.01, losses
+
+
+# ------------------------------------------------------------------------ files as students send
+
+SOFTMAX = (
+    "import numpy as np\n"
+    "def my_softmax(z):\n"
+    "    e = np.exp(z - z.max(axis=-1, keepdims=True))\n"
+    "    return e / e.sum(axis=-1, keepdims=True)\n"
+)
+
+
+def notebook_file(path, *cells):
+    code = [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None,
+             "source": cell} for cell in cells]  # fmt: skip
+    book = {"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(book), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["files = !ls", "t = %timeit -o sum(range(10))", "np.exp?", "print('%d'\n      % 3)", "%%time"],
+)
+def test_lines_of_ipython_cost_no_points(tmp_path, capfd, line):
+    path = notebook_file(tmp_path / "ana.ipynb", "import numpy as np", f"{line}\n{SOFTMAX}")
+    assert main(["check", str(path)]) == (0 if line != "%%time" else 1)
+    assert ("9/9" in capfd.readouterr().out) == (line != "%%time")
+
+
+@pytest.mark.parametrize("name", ["random.py", "json.py", "typing.py", "numpy.py", "types.py"])
+def test_a_file_that_hides_a_module_is_nobodys_import(tmp_path, capfd, name):
+    """A student's `random.py` gave everybody 0 points, and a `json.py` full ones."""
+    (tmp_path / name).write_text("raise SystemExit('not this')\n", encoding="utf-8")
+    (tmp_path / "ana.py").write_text(SOFTMAX, encoding="utf-8")
+    assert main(["check", str(tmp_path / "ana.py")]) == 0
+    assert "9/9" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbf" + SOFTMAX.encode(),
+        b"# -*- coding: latin-1 -*-\n# M\xfcller\n" + SOFTMAX.encode(),
+    ],
+)
+def test_a_mark_and_a_declared_encoding(tmp_path, capfd, data):
+    (tmp_path / "ana.py").write_bytes(data)
+    assert main(["check", str(tmp_path / "ana.py")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("e.ipynb", b""),
+        ("e.ipynb", b"[" * 100_000),
+        ("e.ipynb", b'{"cells": {"a": 1}}'),
+        ("e.ipynb", b'{"cells": [{"cell_type": "code", "source": 3}]}'),
+        ("e.py", SOFTMAX.encode("utf-16")),
+        ("e.py", b"x = 1\n\0"),
+        ("e.py", b"\xff\xfe"),
+    ],
+)
+def test_one_unreadable_file_is_one_row(tmp_path, capfd, name, data):
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "ana.py").write_text(SOFTMAX, encoding="utf-8")
+    assert main(["check", str(tmp_path / name), str(tmp_path / "ana.py")]) == 1
+    out = capfd.readouterr().out
+    assert "9/9" in out and f"{name}: cannot be read" in out
+
+
+def test_a_name_is_no_formula_and_no_escape_sequence(tmp_path, capfd):
+    for name in ("=HYPERLINK(1).py", "a\x1b[31mb.py"):
+        (tmp_path / name).write_text(
+            SOFTMAX + "raise ValueError('\\x1b[2J' + 'x' * 100_000)\n", encoding="utf-8"
+        )
+        for flags in (["--csv"], ["--why"]):
+            main(["check", str(tmp_path / name), *flags])
+            out = capfd.readouterr().out
+            assert "\x1b" not in out and len(out) < 5000
+            assert flags != ["--csv"] or "\n=" not in out

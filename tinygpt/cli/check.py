@@ -10,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from tinygpt.cli.settings import parse
 from tinygpt.lesson.exercises import EXERCISES
-from tinygpt.lesson.grading import Graded, cells, grade
+from tinygpt.lesson.grading import Graded, grade
 from tinygpt.progress import progress
 
 A_DAY = 86_400  # seconds
@@ -44,7 +44,8 @@ def check(argv: list[str]) -> int:
     for path in command.files:
         if not path.is_file():
             raise ValueError(f"there is no file {path}")
-        cells(path)  # a file that cannot be read is said before the first one runs
+        if path.suffix not in (".py", ".ipynb"):
+            raise ValueError(f"{path}: expected a .py or .ipynb file")
     quiet = len(command.files) == 1
     graded = [
         grade(path, command.timeout) for path in progress(command.files, "judging", disable=quiet)
@@ -63,7 +64,21 @@ def check(argv: list[str]) -> int:
 def _names(graded: list[Graded]) -> list[str]:
     """The file's name, or its whole path where two have the same."""
     names = [g.path.name for g in graded]
-    return [n if names.count(n) == 1 else str(g.path) for n, g in zip(names, graded, strict=True)]
+    return [
+        plain(n if names.count(n) == 1 else str(g.path)) for n, g in zip(names, graded, strict=True)
+    ]
+
+
+def plain(text: str, longest: int = 2000) -> str:
+    """A stranger's text in one harmless piece: no escape sequences, no line ends, no more than so
+    many characters."""
+    text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[: longest + 1])
+    return text if len(text) <= longest else f"{text[:longest]} ..."
+
+
+def _cell(text: str) -> str:
+    """A field of a CSV file that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
 
 
 def _points(g: Graded, id: str) -> int:
@@ -84,7 +99,7 @@ def _table(graded: list[Graded], ids: list[str]) -> None:
         print(f"{name:<{width}}{points}{whole:>8}")
     for name, g in zip(names, graded, strict=True):
         for trouble in g.troubles:
-            print(f"{name}: {trouble}")
+            print(f"{name}: {plain(trouble)}")
     if not ids:
         print("no exercise was found: an answer keeps the name that the lesson gives it")
 
@@ -95,11 +110,13 @@ def _csv(graded: list[Graded], ids: list[str]) -> None:
     whole = sum(_totals(graded, ids).values())
     for name, g in zip(_names(graded), graded, strict=True):
         points = [_points(g, id) for id in ids]
-        writer.writerow([name, *points, sum(points), whole, "; ".join(g.troubles)])
+        trouble = "; ".join(map(plain, g.troubles))
+        writer.writerow([_cell(name), *points, sum(points), whole, _cell(trouble)])
 
 
 def _reasons(graded: list[Graded]) -> None:
     for name, g in zip(_names(graded), graded, strict=True):
         for id, result in sorted(g.results.items()):
             if result["why"]:
-                print(f"\n{name}  {id}\n{result['why']}")
+                why = "\n".join(map(plain, result["why"].split("\n")[:40]))
+                print(f"\n{name}  {id}\n{why}")

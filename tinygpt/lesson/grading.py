@@ -11,10 +11,12 @@ import os
 import re
 import subprocess
 import sys
+import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinygpt.files import read_json
 from tinygpt.lesson import notebook
 from tinygpt.lesson.exercises import EXERCISES
 from tinygpt.lesson.judge import judge
@@ -32,7 +34,16 @@ class Graded:
 def grade(path: Path, timeout: float) -> Graded:
     """Run and judge a file in a process of its own, for so many seconds at most."""
     graded = Graded(path)
-    command = [sys.executable, "-m", "tinygpt.lesson.grading", path.name]
+    try:
+        cells(path)
+    except (ValueError, OSError) as error:
+        graded.troubles.append(f"cannot be read: {error}")
+        return graded
+    hidden = sorted(p.name for p in path.parent.glob("*.py") if p.stem in sys.stdlib_module_names)
+    if hidden:
+        graded.troubles.append(f"beside it: {', '.join(hidden)}, which is not imported")
+    # -P: nothing in the student's folder is importable, whatever it is called
+    command = [sys.executable, "-P", "-m", "tinygpt.lesson.grading", path.name]
     environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
     try:
         done = subprocess.run(
@@ -43,7 +54,7 @@ def grade(path: Path, timeout: float) -> Graded:
     except subprocess.TimeoutExpired as late:
         output, code = late.stdout or b"", 0
         graded.troubles.append(f"not finished after {timeout:g} s, and stopped")
-    for line in output.decode("utf-8").splitlines():
+    for line in output.decode("utf-8", errors="replace").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:  # half a line, where it was stopped
@@ -60,26 +71,47 @@ def grade(path: Path, timeout: float) -> Graded:
 def cells(path: Path) -> list[str]:
     """The code cells of a notebook, or the parts of a Python file between `# %%` lines.
     ValueError for a file that is neither."""
-    text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
+        book = read_json(path, "notebook")
         try:
-            book = json.loads(text)
             code = [c["source"] for c in book["cells"] if c["cell_type"] == "code"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no notebook: {error}") from error
-        parts = [part if isinstance(part, str) else "".join(part) for part in code]
-    elif path.suffix == ".py":
-        parts = re.split(r"^# %%.*\n", text, flags=re.M)
-    else:
+            parts = [part if isinstance(part, str) else "".join(part) for part in code]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no notebook: {error!r}") from error
+        return [_without_magic(part) for part in parts]
+    if path.suffix != ".py":
         raise ValueError(f"{path}: expected a .py or .ipynb file")
-    return [re.sub(r"^( *)[%!].*$", r"\1pass", part, flags=re.M) for part in parts]
+    try:
+        with tokenize.open(path) as file:  # a mark, or the encoding that its first line declares
+            text = file.read()
+    except (SyntaxError, UnicodeError) as error:
+        raise ValueError(f"{path} is no Python source: {error}") from error
+    if "\0" in text:
+        raise ValueError(f"{path} is no Python source: it has a zero byte")
+    return re.split(r"^# %%.*\n", text, flags=re.M)
+
+
+def _without_magic(cell: str) -> str:
+    """The cell as Python, its IPython lines (%time, !ls, np.exp?) as calls that do nothing."""
+    try:
+        from IPython.core.inputtransformer2 import TransformerManager
+    except ImportError:
+        return re.sub(r"^( *)[%!].*$", r"\1pass", cell, flags=re.M)
+    return TransformerManager().transform_cell(cell)
+
+
+class _Quiet:
+    """What stands for IPython's shell while a notebook is judged: every magic gives None."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
 
 
 def run(path: Path, report: Any) -> None:
     """Execute the cells and report each verdict and trouble as a line of JSON."""
     notebook.keep_nothing()
     names = {e.name: e for e in EXERCISES.values()}
-    namespace: dict[str, Any] = {"__name__": "__main__"}
+    namespace: dict[str, Any] = {"__name__": "__main__", "get_ipython": _Quiet}
     judged: dict[str, Any] = {}
     for i, cell in enumerate(cells(path), start=1):
         try:
