@@ -24,19 +24,28 @@ def clip_grad_norm(model: Any, max_norm: float) -> Array:
     norm = grad_norm(model)
     factor = clip_factor(norm, max_norm)
     if factor is not None:
-        for g in gradients_of(parameters_of(model)):
+        for g in _gradients(model):
             g *= factor
     return norm
 
 
 def grad_norm(model: Any) -> Array:
     """|g|, the square root of the sum of all squares, as a 0-d array."""
-    rows = gradients_of(parameters_of(model))
+    rows = _gradients(model)
     if not rows:
         raise ValueError("there is no gradient yet: clip after loss.backward()")
     xp = array_module(rows[0])
     squares = [xp.dot(g, g) for g in rows]
     return xp.asarray(xp.sqrt(sum(squares[1:], squares[0])))
+
+
+def _gradients(model: Any) -> list[Array]:
+    """The gradients as long rows; of a model that lives in its vector it is that one, and the model
+    need not be searched at every step."""
+    vector = getattr(model, "packed", None)
+    if vector is not None and all(p.vector is vector for p in vector.parameters):
+        return [vector.gradient()]
+    return gradients_of(parameters_of(model))
 
 
 def clip_factor(norm: Array, max_norm: float) -> float | Array | None:
