@@ -195,12 +195,8 @@ def test_eval_measures_stories_as_training_does(here, capfd):
     trained = capfd.readouterr().out
     last = [line for line in trained.split("\n") if "loss on held-out text" in line][-1]
     loss = last.split("held-out text ")[1].split()[0]
-    assert f"as in training {loss}" in said(capfd, ["eval"], 0)[:2000].replace(
-        f"{float(loss):.4f}", loss
-    ) or any(
-        line.startswith("as in training") and line.split()[3].startswith(loss)
-        for line in said(capfd, ["eval"], 0).split("\n")
-    )
+    (again,) = [line for line in said(capfd, ["eval"], 0).split("\n") if "as in training " in line]
+    assert abs(float(again.split()[3]) - float(loss)) <= 0.0006  # one has a digit less
 
 
 def test_a_run_is_no_text(here, capfd):
@@ -345,7 +341,7 @@ def test_a_result_that_is_no_number_is_an_error(trained, capfd):
     path = trained / "model.safetensors"
     write_arrays(path, {n: a * np.float32(1e30) for n, a in read_arrays(path).items()})
     for argv in (["eval"], ["look", "the baker"], ["generate", "the", "--num-beams", "2"]):
-        said(capfd, argv)
+        assert "number" in said(capfd, argv)
 
 
 # --------------------------------------------------------------------- no traceback, no hanging

@@ -88,9 +88,8 @@ def prepare(
 
 
 def _prompt_ids(tokenizer: Any, prompt: str, allow_special: bool) -> list[int]:
-    """Where a character has no token, its composed form may have one: "e" and an accent are "
-    ""é" in a
-    text that was cleaned."""
+    """Where a character has no token, its composed form may have one: a text that was cleaned has
+    "é" as one character, and not as an e and an accent."""
     try:
         return tokenizer.encode(prompt, allow_special)
     except ValueError:
