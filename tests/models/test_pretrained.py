@@ -14,6 +14,9 @@ from tinygpt.models import pretrained
 SMALL = {"vocab_size": 11, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 8}
 
 
+FILES = ["config.json", "generation_config.json", "model.safetensors"]
+
+
 @pytest.mark.parametrize(
     "settings",
     [{}, {"tie_weights": False}, {"bias": False}, {"position": "none"}, {"dropout": 0.25}],
@@ -27,7 +30,7 @@ def test_round_trip(tmp_path, settings):
     state, other = model.state_dict(), again.state_dict()
     assert list(state) == list(other)
     assert all(np.array_equal(state[name], other[name]) for name in state)
-    assert sorted(os.listdir(tmp_path / "new" / "folder")) == ["config.json", "model.safetensors"]
+    assert sorted(os.listdir(tmp_path / "new" / "folder")) == FILES
 
 
 def test_hugging_faces_layout(tmp_path):
@@ -134,4 +137,4 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         model.save_pretrained(tmp_path)
     assert (tmp_path / "model.safetensors").read_bytes() == before
-    assert sorted(os.listdir(tmp_path)) == ["config.json", "model.safetensors"]
+    assert sorted(os.listdir(tmp_path)) == FILES

@@ -13,6 +13,7 @@ COMMANDS = {  # name -> the file here, and the function in it
     "generate": ("generate", "generate"),
     "eval": ("evaluate", "evaluate"),
     "look": ("look", "look"),
+    "export": ("export", "export"),
     "runs": ("runs", "runs"),
     "corpora": ("corpora", "corpora"),
     "gradcheck": ("gradcheck", "gradcheck"),
@@ -29,6 +30,7 @@ USAGE = """usage: tinygpt COMMAND [options]
   tinygpt generate [RUN] "prompt"     write with a trained model
   tinygpt eval [RUN] [CORPUS]         how well a trained model predicts a text
   tinygpt look [RUN] "text"           a picture: who looks at whom in a trained model
+  tinygpt export [RUN] FOLDER         write a model for Hugging Face's transformers
   tinygpt runs                        the runs so far, with their losses
   tinygpt corpora                     the texts that go by a name
   tinygpt gradcheck [OP ...]          check every gradient against finite differences

@@ -13,8 +13,6 @@ import numpy as np
 
 from tinygpt.progress import progress as shown
 
-END = "<|endoftext|>"  # the special token that ends a text, where the tokenizer has it
-
 
 class TextWriter:
     """The tokens of one text come in, pieces of text that are final go out.
@@ -58,7 +56,7 @@ def prepare(
     tokenizer: Any,
     prompt: str,
     stop: str | Collection[str],
-    stop_ids: Collection[int],
+    stop_ids: Collection[int] | None,
     allow_special: bool = False,
 ) -> tuple[list[int], list[str], list[int], list[int]]:
     """The ids of the prompt, the stop strings, the stop ids, and the ids that the model has and the
@@ -81,7 +79,9 @@ def prepare(
     if "" in strings:
         raise ValueError("a stop string is empty: every text has that in it")
     special = tokenizer.special_tokens
-    ids = [*stop_ids, *(special[s] for s in (END, *strings) if s in special)]
+    stop_ids = model.stop_ids if stop_ids is None else stop_ids
+    ends = [] if tokenizer.end_id is None else [tokenizer.end_id]
+    ids = [*stop_ids, *ends, *(special[s] for s in strings if s in special)]
     missing = tokenizer.missing_ids(model.config.vocab_size)
     letters = [s for s in strings if s not in special]
     return _prompt_ids(tokenizer, prompt, allow_special), letters, ids, missing
@@ -106,15 +106,15 @@ def stream_text(
     max_new_tokens: int = 200,
     *,
     stop: str | Collection[str] = (),
-    stop_ids: Collection[int] = (),
+    stop_ids: Collection[int] | None = None,
     allow_special: bool = False,
     **settings: Any,
 ) -> Iterator[str]:
     """The continuation of the prompt, piece by piece as it is written; settings as model.stream.
 
     It ends before the stop string that is complete first, wherever in the tokens it stands, and
-    before a stop id; a stop string that is a special token means its id, and <|endoftext|> always
-    ends it. Errors as `prepare`.
+    before a stop id (None: those of the model); a stop string that is a special token means its id,
+    and <|endoftext|> always ends it. Errors as `prepare`.
     """
     ids, strings, stop_ids, missing = prepare(
         model, tokenizer, prompt, stop, stop_ids, allow_special
@@ -154,7 +154,7 @@ def generate_texts(
     num_samples: int = 1,
     num_beams: int = 1,
     stop: str | Collection[str] = (),
-    stop_ids: Collection[int] = (),
+    stop_ids: Collection[int] | None = None,
     allow_special: bool = False,
     progress: bool = False,
     **settings: Any,

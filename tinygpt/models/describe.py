@@ -45,7 +45,10 @@ def layers(model: Any) -> list[Row]:
 
 
 def describe(model: Any) -> str:
-    """The table, with one block written out and the sum of all."""
+    """The table, with one block written out and the sum of all. Of a model with parts of its own,
+    which may compute anything, the tree that print(model) gives."""
+    if model.own_parts():
+        return repr(model)
     rows, n = layers(model), model.config.n_layer
     shown = [r for r in rows if not r[0].startswith("h.") or r[0].startswith("h.0.")]
     if n > 1:

@@ -7,6 +7,7 @@ of the parts are GPT-2's own.
 """
 
 import math
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -65,22 +66,25 @@ class GPT(Module):
         elif c.position == "sinusoidal":
             self.wpe = SinusoidalPosition()
         self.drop = Dropout(c.dropout)
-        self.h = [self._block(rng) for _ in range(c.n_layer)]
-        self.ln_f = self._norm()
+        self.h = [self.new_block(rng) for _ in range(c.n_layer)]
+        self.ln_f = self.new_norm()
         self.lm_head = None if c.tie_weights else Embedding(c.vocab_size, c.n_embd, rng=rng)
         if c.lora_rank:
             adapters: Rng = "zeros" if seed is None else random_stream(seed, "adapters")
             add_adapters(self, c.lora_rank, c.lora_alpha, rng=adapters)
+        self.generation: dict[str, Any] = {}  # what its folder says on writing: eos_token_id, ...
         self.pack(seed=seed)
         self.to(device or default_device())
 
-    def _norm(self) -> LayerNorm | RMSNorm:
+    def new_norm(self) -> LayerNorm | RMSNorm:
+        """A norm as its config says. A subclass that has its own writes this anew."""
         c = self.config
         if c.norm == "rms_norm":
             return RMSNorm(c.n_embd, eps=c.norm_eps)
         return LayerNorm(c.n_embd, bias=c.bias, eps=c.norm_eps)
 
-    def _block(self, rng: Rng) -> Block:
+    def new_block(self, rng: Rng) -> Block:
+        """A block as its config says. A subclass with parts of its own writes this anew."""
         c = self.config
         settings = {"bias": c.bias, "residual_std": 0.02 / math.sqrt(2 * c.n_layer), "rng": rng}
         attn = CausalSelfAttention(
@@ -98,7 +102,7 @@ class GPT(Module):
         else:
             form = "none" if c.mlp == "gelu_exact" else "tanh"
             mlp = MLP(c.n_embd, n_inner=c.mlp_width, approximate=form, **settings)
-        return Block(self._norm(), attn, self._norm(), mlp, dropout=c.dropout)
+        return Block(self.new_norm(), attn, self.new_norm(), mlp, dropout=c.dropout)
 
     def __call__(self, ids: Any, cache: KVCache | None = None) -> Tensor:
         """The logits of what comes next, at every position.   ids (T,) or (B, T) -> (B, T, V)
@@ -191,7 +195,7 @@ class GPT(Module):
         top_p: float | None = None,
         min_p: float | None = None,
         repetition_penalty: float = 1.0,
-        stop_ids: Collection[int] = (),
+        stop_ids: Collection[int] | None = None,
         banned_ids: Collection[int] = (),
         seed: int | None = None,
         use_cache: bool = True,
@@ -199,8 +203,9 @@ class GPT(Module):
         """Yield the next token of every row, one step after the other.   ids (B, T) -> (B,) each
 
         temperature 0 takes the likeliest token; what the filters do: generation/sampler.py. A row
-        that drew one of the stop_ids goes on repeating it, and the end is where all rows have; one
-        of the banned_ids is never drawn. The same seed draws the same tokens. Always in eval mode.
+        that drew one of the stop_ids (None: those that end a text of this model; (): none) goes on
+        repeating it, and the end is where all rows have; one of the banned_ids is never drawn. The
+        same seed draws the same tokens. Always in eval mode.
 
         A token is what model(ids[:, -block_size:]) says, with the KV cache or without. As long as
         the text fits into block_size the cache saves reading it again for every token; after that
@@ -220,9 +225,17 @@ class GPT(Module):
         cache = KVCache(self.config.n_layer) if use_cache else None
         return self._stream(start, max_new_tokens, rng, stop_ids, cache, settings)
 
-    def _before_writing(self, ids: Any, n: int, stop_ids: Collection[int]) -> tuple[Any, set[int]]:
+    @property
+    def stop_ids(self) -> tuple[int, ...]:
+        """The ids that end a text of this model: eos_token_id of the folder that it is from."""
+        return pretrained.end_ids(self.generation, self.config.vocab_size)
+
+    def _before_writing(
+        self, ids: Any, n: int, stop_ids: Collection[int] | None
+    ) -> tuple[Any, set[int]]:
         if n < 0:
             raise ValueError(f"expected max_new_tokens >= 0, got {n}")
+        stop_ids = self.stop_ids if stop_ids is None else stop_ids
         for i in stop_ids:
             if not 0 <= i < self.config.vocab_size:
                 raise ValueError(
@@ -293,7 +306,7 @@ class GPT(Module):
         n: int,
         num_beams: int,
         *,
-        stop_ids: Collection[int] = (),
+        stop_ids: Collection[int] | None = None,
         banned_ids: Collection[int] = (),
         use_cache: bool = True,
         **settings: Any,
@@ -335,6 +348,22 @@ class GPT(Module):
         folder.mkdir(parents=True, exist_ok=True)
         pretrained.save(self, folder, asdict(self.config))
 
+    def own_parts(self) -> dict[str, str]:
+        """Name -> class of the Modules in it that are not what GPT makes for such a config; "" is
+        the model itself. They are written in config.json, and another class refuses to load it."""
+        c = self.config
+        shape = {"vocab_size": 1, "block_size": 1, "n_layer": 1, "n_embd": 2 * c.n_head}
+        small = GPT(replace(c, **shape, n_inner=1, lora_rank=min(c.lora_rank, 1)), device="cpu")
+        usual = {}
+        for name, module in small.named_modules():
+            layers = range(c.n_layer) if name.startswith("h.0") else [0]
+            usual |= {re.sub(r"^h\.0", f"h.{i}", name): type(module) for i in layers}
+        mine: dict[str, type] = {name: type(module) for name, module in self.named_modules()}
+        names = sorted(usual.keys() | mine.keys())
+        return {
+            n: mine.get(n, type(None)).__name__ for n in names if usual.get(n) is not mine.get(n)
+        }
+
     @classmethod
     def from_pretrained(
         cls, where: str | Path, *, seed: int = 0, device: str | None = None, **changes: Any
@@ -362,6 +391,7 @@ class GPT(Module):
         if new_adapters:
             draw_adapters(model, random_stream(seed, "adapters"))
         shorter = "block_size" in changes
+        model.generation = pretrained.read_generation(folder)
         pretrained.load(model, folder, stored, layout, new_adapters=new_adapters, shorter=shorter)
         return model.to(device or default_device())
 
@@ -369,6 +399,7 @@ class GPT(Module):
         """Copy the weights in a folder into this model, which has to be of the same shape."""
         folder = Path(folder)
         _, layout = pretrained.read_config(folder)
+        self.generation = pretrained.read_generation(folder)
         pretrained.load(self, folder, pretrained.map_weights(folder), layout)
 
     def merge_adapters(self) -> Self:

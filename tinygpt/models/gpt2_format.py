@@ -75,11 +75,18 @@ def _nano_config(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+# what makes a GPT a GPT-2, beside an MLP without a gate
+SHAPE = {"bias": True, "position": "learned", "norm": "layer_norm", "n_kv_head": 0, "lora_rank": 0}
+
+
+def is_gpt2(fields: dict[str, Any]) -> bool:
+    """Can a GPT of these fields be written as a GPT-2?"""
+    return fields["mlp"] != "swiglu" and all(fields[k] == v for k, v in SHAPE.items())
+
+
 def write_config(fields: dict[str, Any]) -> dict[str, Any]:
     """config.json for GPTConfig's fields."""
-    defaults = {"bias": True, "position": "learned", "norm": "layer_norm", "n_kv_head": 0}
-    gpt2 = all(fields[k] == v for k, v in defaults.items()) and fields["mlp"] != "swiglu"
-    gpt2 = gpt2 and not fields["lora_rank"]
+    gpt2 = is_gpt2(fields)
     names = {ours: theirs for theirs, ours in reversed(ACTIVATIONS.items())}
     config: dict[str, Any] = {
         "architectures": ["GPT2LMHeadModel"],
@@ -93,8 +100,6 @@ def write_config(fields: dict[str, Any]) -> dict[str, Any]:
         "n_inner": fields["n_inner"] or None,
         "activation_function": names.get(fields["mlp"], "gelu_new"),
         "initializer_range": 0.02,
-        "bos_token_id": None,
-        "eos_token_id": None,
     }
     config |= {name: known[0] for name, known in ONLY.items()}
     return config if gpt2 else config | {name: fields[name] for name in OWN}

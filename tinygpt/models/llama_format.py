@@ -118,8 +118,6 @@ def write_config(fields: dict[str, Any]) -> dict[str, Any]:
         **{name: known[0] for name, known in ONLY.items() if name != "sliding_window"},
         "attention_dropout": fields["dropout"],
         "initializer_range": 0.02,
-        "bos_token_id": None,
-        "eos_token_id": None,
     }
 
 

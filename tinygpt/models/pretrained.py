@@ -20,10 +20,14 @@ from tinygpt.models import gpt2_format, llama_format
 from tinygpt.text.reading import as_path
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
+GENERATION_FILE = "generation_config.json"
 INDEX_FILE = "model.safetensors.index.json"
-HUB_FILES = (CONFIG_FILE, "*.safetensors", INDEX_FILE, "tokenizer.json", "vocab.json", "merges.txt")
+HUB_FILES = (CONFIG_FILE, GENERATION_FILE, "*.safetensors", INDEX_FILE, "tokenizer.json",
+             "vocab.json", "merges.txt")  # fmt: skip
 LAYOUTS = {"gpt2": gpt2_format, "tinygpt": gpt2_format, "llama": llama_format}
 HEAD = "lm_head.weight"
+TOKEN_IDS = ("bos_token_id", "eos_token_id", "pad_token_id")  # in both files; the second one counts
+OWN_PARTS = "own_parts"  # in config.json: the classes that a subclass of GPT brought along
 BUFFERS = re.compile(r"\.attn\.(masked_)?bias$|rotary_emb\.inv_freq$")  # not learned: masks, angles
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 SHIPPED = {"storyteller": Path(__file__).parents[1] / "lesson" / "storyteller"}  # name -> folder
@@ -108,6 +112,47 @@ def read_config(folder: Path) -> tuple[dict[str, Any], ModuleType]:
         raise ValueError(f"{path}: {error}") from error
 
 
+def read_generation(folder: Path) -> dict[str, Any]:
+    """What a folder says on writing with its model: the ids that begin and end a text, and all of
+    generation_config.json. It is kept and written again; stop_ids come from it."""
+    config = read_json(folder / CONFIG_FILE, "model configuration")
+    said = {name: config[name] for name in TOKEN_IDS if config.get(name) is not None}
+    path = folder / GENERATION_FILE
+    if path.is_file():
+        more = read_json(path, "settings of generation")
+        if not isinstance(more, dict):
+            raise ValueError(f"{path} holds no settings by name")
+        said |= {name: value for name, value in more.items() if value is not None}
+    try:
+        end_ids(said, 1)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{folder}: eos_token_id = {said['eos_token_id']!r}: {error}") from error
+    return said
+
+
+def end_ids(generation: dict[str, Any], vocab_size: int) -> tuple[int, ...]:
+    """The ids of its eos_token_id, a number or a list, that a vocabulary of this size has."""
+    ids = generation.get("eos_token_id", [])
+    ids = ids if isinstance(ids, list) else [ids]
+    if not all(isinstance(i, int) for i in ids):
+        raise ValueError("expected a whole number, or a list of them")
+    return tuple(i for i in ids if 0 <= i < vocab_size)
+
+
+def _refuse_other_parts(model: Any, folder: Path) -> None:
+    """ValueError where the folder is from a class with parts of its own that this model lacks."""
+    theirs = read_json(folder / CONFIG_FILE, "model configuration").get(OWN_PARTS) or {}
+    mine = model.own_parts() if theirs else {}
+    other = [f"{name or 'the model'} is a {kind}" for name, kind in theirs.items()
+             if mine.get(name) != kind]  # fmt: skip
+    if other:
+        raise ValueError(
+            f"{folder} was written by a class with parts of its own ({', '.join(other[:5])}), and "
+            f"{type(model).__name__} would compute something else: load it with that class, "
+            f"TheClass.from_pretrained(folder)"
+        )
+
+
 def check_size(folder: Path, config: Any, stored: dict[str, np.ndarray]) -> None:
     """ValueError where the file holds far fewer numbers than such a model has: before so much
     memory is asked for."""
@@ -167,6 +212,7 @@ def load(
     """Copy the stored tensors into the model, each once. One ValueError lists every missing,
     unknown and misshapen one, and then nothing was copied. new_adapters: the model has adapters
     that the file does not have. shorter: it was asked to have fewer learned positions."""
+    _refuse_other_parts(model, folder)
     tensors = dict(model.named_tensors())
     arrays = {
         name: p.data if is_host(p.data) else np.empty(p.shape, str(p.dtype))
@@ -232,12 +278,19 @@ def _tied(model: Any, folder: Path, stored: dict[str, Any], layout: ModuleType) 
 
 
 def save(model: Any, folder: Path, fields: dict[str, Any]) -> None:
-    """config.json and model.safetensors, each whole or not at all. A Llama is written as one, all
-    else in GPT-2's layout."""
-    layout = llama_format if llama_format.is_llama(fields) else gpt2_format
+    """config.json, generation_config.json and model.safetensors, each whole or not at all. A Llama
+    is written as one, all else in GPT-2's layout."""
+    own = model.own_parts()
+    layout = llama_format if llama_format.is_llama(fields) and not own else gpt2_format
     if layout is llama_format:
         fields = fields | {"n_inner": model.config.mlp_width}
-    write_text(folder / CONFIG_FILE, json.dumps(layout.write_config(fields), indent=2) + "\n")
+    config = layout.write_config(fields)
+    if own:
+        config |= {"model_type": "tinygpt", "architectures": [type(model).__name__], OWN_PARTS: own}
+        config |= {name: fields[name] for name in gpt2_format.OWN}
+    ids = {name: model.generation.get(name) for name in TOKEN_IDS[:2]}
+    write_text(folder / CONFIG_FILE, json.dumps(config | ids, indent=2) + "\n")
+    write_text(folder / GENERATION_FILE, json.dumps(ids | model.generation, indent=2) + "\n")
     arrays = {name: to_cpu(p.data) for name, p in model.named_tensors()}
     views = layout.views(arrays, model.config)
     write_arrays(folder / WEIGHTS_FILE, {layout.full_name(name): a for name, a in views.items()})

@@ -14,6 +14,7 @@ The lens is nostalgebraist 2020, "interpreting GPT: the logit lens".
 """
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,13 @@ from tinygpt.backend import to_cpu
 def trace(model: Any, ids: Any) -> dict[str, np.ndarray]:
     """Name -> array, as the model computes them in eval mode.   ids (T,) or (B, T)
 
-    The two lines that add to x are those of Block; the test holds the last logits to model(ids).
+    The two lines that add to x are those of Block. ValueError for a model whose blocks, attention
+    or logits are other ones.
     """
+    own = [n for n in model.own_parts() if re.fullmatch(r"h\.\d+(\.attn\b.*)?", n)]
+    if own:
+        raise ValueError(f"trace follows the usual blocks and their attention; {own[0]} is "
+                         f"a {model.own_parts()[own[0]]}")  # fmt: skip
     seen: dict[str, np.ndarray] = {}
 
     def note(name: str, x: Tensor) -> Tensor:
@@ -53,6 +59,10 @@ def trace(model: Any, ids: Any) -> dict[str, np.ndarray]:
                 )
                 note(f"{name}.logits", model.logits(model.ln_f(x)))
             note("logits", model.logits(note("ln_f", model.ln_f(x))))
+            said = to_cpu(model(ids).data)
     finally:
         model.train(training)
+    if not np.allclose(seen["logits"], said, rtol=1e-4, atol=1e-4, equal_nan=True):
+        raise ValueError(f"{type(model).__name__} computes other logits than the way that trace "
+                         f"follows: embed, blocks, norm, head")  # fmt: skip
     return seen

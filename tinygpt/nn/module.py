@@ -125,15 +125,20 @@ class Module:
 
     def modules(self) -> Iterator["Module"]:
         """This Module and all Modules in it, each once."""
+        return (m for _, m in self.named_modules())
+
+    def named_modules(self) -> Iterator[tuple[str, "Module"]]:
+        """(name, Module): this one, whose name is "", and all in it, each once."""
         seen: set[Module] = set()
-        stack: list[Module] = [self]
+        stack: list[tuple[str, Module]] = [("", self)]
         while stack:
-            m = stack.pop()
+            name, m = stack.pop()
             if m in seen:
                 continue
             seen.add(m)
-            yield m
-            stack += reversed([value for _, value in m._children() if isinstance(value, Module)])
+            yield name, m
+            inside = [(n, value) for n, value in m._children() if isinstance(value, Module)]
+            stack += [(f"{name}.{n}".lstrip("."), value) for n, value in reversed(inside)]
 
     def num_parameters(self) -> int:
         """How many numbers are trained; tied weights count once."""

@@ -64,6 +64,11 @@ class Tokenizer:
         """The largest id and one: how many rows a model's table has."""
         return len(self._bytes)
 
+    @property
+    def end_id(self) -> int | None:
+        """The id of <|endoftext|>, which ends a text, where there is one."""
+        return self.special_tokens.get(END)
+
     def encode(self, text: str, allow_special: bool | Collection[str] = False) -> list[int]:
         """The ids of a text; decode gives the same text back.
 

@@ -82,6 +82,8 @@ class Trainer:
         a, block_size = arguments, model.config.block_size
         if a.device is not None:
             model.to(a.device)
+        if tokenizer is not None and tokenizer.end_id is not None:
+            model.generation.setdefault("eos_token_id", tokenizer.end_id)  # kept in its folder
         self.tokenizer, self.folder = tokenizer, None if folder is None else Path(folder)
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
