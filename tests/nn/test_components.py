@@ -180,6 +180,74 @@ def test_a_query_that_sees_no_key_gives_zeros():
     assert all(np.isfinite(g).all() for g in gradients)
 
 
+def test_one_head_of_one_text():
+    q, k, v = (normal(9, 4) for _ in "qkv")
+    assert_same(lambda *a: nn.attention(*(x[None, None] for x in a))[0, 0], nn.one_head, q, k, v)
+
+
+def test_a_mask_of_ones_own_is_pytorchs():
+    """A window of three positions, as a mask: what is further back is not seen."""
+    q, k, v = (normal(2, 2, 6, 4) for _ in "qkv")
+    back = np.arange(6)[:, None] - np.arange(6)
+    y, *gradients = values_and_gradients(lambda *a: nn.attention(*a, mask=back < 3), q, k, v)
+    for t in range(6):
+        near = slice(max(0, t - 2), t + 1)
+        alone = nn.attention(q[:, :, [t]], k[:, :, near], v[:, :, near]).numpy()
+        np.testing.assert_allclose(y[:, :, [t]], alone, rtol=1e-12)
+    assert all(np.isfinite(g).all() for g in gradients)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "settings", "error", "words"),
+    [
+        ([(2, 5, 4)] * 3, {}, ValueError, r"expected q \(B, H, T, D\).*q\[None, None\]"),
+        ([(1, 2, 5, 4), (1, 2, 5, 3), (1, 2, 5, 3)], {}, ValueError, "expected q"),
+        ([(1, 2, 5, 4), (1, 2, 5, 4), (1, 2, 5, 3)], {}, ValueError, "expected q"),
+        ([(1, 2, 5, 4), (1, 1, 5, 4), (1, 1, 5, 4)], {}, ValueError, "expected q"),
+        ([(1, 2, 5, 4), (1, 2, 3, 4), (1, 2, 3, 4)], {}, ValueError, "causal=False"),
+        ([(1, 2, 5, 4)] * 3, {"mask": np.ones((4, 5), bool)}, ValueError, "does not broadcast"),
+        ([(1, 2, 5, 4)] * 3, {"mask": np.zeros((5, 5))}, TypeError, "mask == 0"),
+        ([(1, 2, 5, 4)] * 3, {"mask": np.ones((5, 5), int)}, TypeError, "booleans"),
+        ([(2, 2, 5, 4)] * 3, {"key_padding": np.ones(5, bool)}, ValueError, r"\(2, 5\)"),
+    ],
+)
+def test_attention_of_what_does_not_fit(shapes, settings, error, words):
+    with pytest.raises(error, match=words):
+        nn.attention(*(normal(*s) for s in shapes), **settings)
+
+
+@pytest.mark.parity
+def test_attention_and_its_mask_beside_pytorch():
+    torch = pytest.importorskip("torch")
+    for T, S, causal in ((7, 7, True), (70, 70, True), (4, 9, False)):
+        q, k, v = normal(2, 3, T, 4), normal(2, 3, S, 4), normal(2, 3, S, 4)
+        mask = rng.random((2, 1, T, S)) < 0.7
+        mask[..., 0] = True
+        whole = mask & np.tri(T, S, dtype=bool) if causal else mask
+        theirs = torch.nn.functional.scaled_dot_product_attention(
+            *map(torch.tensor, (q, k, v)), attn_mask=torch.tensor(whole)
+        )
+        mine = nn.attention(q, k, v, mask=mask, causal=causal).numpy()
+        np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_reductions_of_the_loss(reduction):
+    z, t = normal(2, 5, 7), rng.integers(0, 7, (2, 5))
+    t[0, 2] = -100
+    each = nn.cross_entropy(z, t, reduction="none").numpy()
+    assert each.shape == (2, 5)
+    assert each[0, 2] == 0
+    total = nn.cross_entropy(z, t, reduction="sum").item()
+    assert total == pytest.approx(each.sum(), rel=1e-12)
+    assert nn.cross_entropy(z, t).item() == pytest.approx(total / 9, rel=1e-12)
+    if reduction != "none":
+        assert_same(lambda z: nn.cross_entropy(z, t, reduction=reduction),
+                    lambda z: nn.cross_entropy_plain(z, t, reduction=reduction), z)  # fmt: skip
+    with pytest.raises(ValueError, match="reduction"):
+        nn.cross_entropy(z, t, reduction="batchmean")
+
+
 def test_padded_keys_are_as_if_they_were_not_there():
     q, k, v = (normal(1, 2, 5, 3) for _ in "qkv")
     padding = np.array([[True, True, True, False, False]])
@@ -221,15 +289,18 @@ def test_cross_entropy_is_its_formula(ignored, smoothing):
         ((2, 3, 4, 1), (2, 3, 2, 1), False),
     ],
 )
+@pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("sloped", [False, True])
-def test_attention_is_its_formula(q, k, causal, padded, sloped):
+def test_attention_is_its_formula(q, k, causal, padded, sloped, masked):
     args = normal(*q), normal(*k), normal(*k)
     settings = {"causal": causal}
     if padded:
         settings["key_padding"] = rng.random((k[0], k[2])) < 0.7
     if sloped:
         settings["slopes"] = nn.alibi_slopes(q[1])
+    if masked:
+        settings["mask"] = rng.random((q[2], k[2])) < 0.7
     assert_same(
         lambda *a: nn.attention(*a, **settings),
         lambda *a: nn.attention_plain(*a, **settings),

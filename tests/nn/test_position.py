@@ -146,3 +146,28 @@ def test_beyond_the_trained_length(capsys):
             print(f"\n{position:12}" + "".join(f"{q:8.3f}" for q in quarters), end="")
     assert ratios["alibi"] < 1.0  # more text to look at, and it helps
     assert min(ratios["rotary"], ratios["sinusoidal"]) > 1.2
+
+
+def test_rotary_of_neighbours_is_that_of_halves_in_another_order():
+    """GPT-J's and the paper's pairs: channels 0 1, 2 3, ... Llama's: 0 and D/2, 1 and D/2 + 1."""
+    x = np.random.default_rng(3).standard_normal((2, 3, 5, 8))
+    order = np.arange(8).reshape(4, 2).T.reshape(-1)  # the even ones, then the odd ones
+    y = nn.rotary(x, start=4, pairs="neighbours").numpy()
+    np.testing.assert_allclose(y[..., order], nn.rotary(x[..., order], start=4).numpy(), rtol=1e-13)
+    by_hand = (x[..., 0] + 1j * x[..., 1]) * np.exp(1j * np.arange(4, 9))
+    np.testing.assert_allclose(y[..., 0] + 1j * y[..., 1], by_hand, rtol=1e-12)
+
+
+def test_rotary_of_given_positions():
+    x = np.random.default_rng(3).standard_normal((2, 3, 5, 8))
+    y = nn.rotary(x, positions=np.arange(7, 12)).numpy()
+    assert np.array_equal(y, nn.rotary(x, start=7).numpy())
+    each = np.array([[4, 1, 1, 0, 9], [0, 1, 2, 3, 4]])  # another for each text
+    y = nn.rotary(x, positions=each[:, None]).numpy()
+    np.testing.assert_allclose(y[0, 1, 3], x[0, 1, 3], rtol=1e-15)
+    np.testing.assert_allclose(y[1], nn.rotary(x[1]).numpy(), rtol=1e-15)
+    for bad in (np.arange(4), np.zeros((1, 2, 3, 5))):
+        with pytest.raises(ValueError, match="a position for each of 5 rows"):
+            nn.rotary(x, positions=bad)
+    with pytest.raises(ValueError, match="halves"):
+        nn.rotary(x, pairs="interleaved")

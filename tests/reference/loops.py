@@ -301,8 +301,8 @@ def layer_norm(x, weight, bias=None, *, eps=1e-5):
     return y
 
 
-def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
-    losses = []
+def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
+    losses, each = [], np.zeros(targets.shape)
     for at in indices(logits.shape[:-1]):
         target = targets[at].item()
         if target != ignore_index:
@@ -310,7 +310,10 @@ def cross_entropy(logits, targets, *, ignore_index=-100, label_smoothing=0.0):
             surprise = [math.log(math.fsum(math.exp(v - z) for v in row)) for z in row]
             spread = math.fsum(surprise) / len(row)
             losses.append((1 - label_smoothing) * surprise[target] + label_smoothing * spread)
-    return np.asarray(math.fsum(losses) / len(losses))
+            each[at] = losses[-1]
+    if reduction == "none":
+        return each
+    return np.asarray(math.fsum(losses) / (len(losses) if reduction == "mean" else 1))
 
 
 def keep(number, key, p):
@@ -400,26 +403,30 @@ def share_heads(x, *, times):
     return y
 
 
-def rotary(x, *, start=0, base=10_000.0, scaling=()):
+def rotary(x, *, start=0, positions=None, base=10_000.0, scaling=(), pairs="halves"):
     """Each pair as a complex number, multiplied by one of size 1."""
     y, half = np.empty(x.shape), x.shape[-1] // 2
+    where = np.broadcast_to(range(start, start + x.shape[-2]) if positions is None else positions,
+                            x.shape[:-1])  # fmt: skip
     for *at, t, i in indices((*x.shape[:-1], half)):
-        angle = (start + t) * stretched_speed(base ** (-2 * i / x.shape[-1]), *scaling)
-        a, b = x[(*at, t, i)].item(), x[(*at, t, i + half)].item()
+        angle = where[(*at, t)].item() * stretched_speed(base ** (-2 * i / x.shape[-1]), *scaling)
+        j, k = (i, i + half) if pairs == "halves" else (2 * i, 2 * i + 1)
+        a, b = x[(*at, t, j)].item(), x[(*at, t, k)].item()
         turned = complex(a, b) * complex(math.cos(angle), math.sin(angle))
-        y[(*at, t, i)], y[(*at, t, i + half)] = turned.real, turned.imag
+        y[(*at, t, j)], y[(*at, t, k)] = turned.real, turned.imag
     return y
 
 
-def attention(q, k, v, *, causal=True, key_padding=None, slopes=None, p=0.0, key=None):
+def attention(q, k, v, *, causal=True, mask=None, key_padding=None, slopes=None, p=0.0, key=None):
     B, H, T, D = q.shape
     S = k.shape[2]
+    mask = np.broadcast_to(True if mask is None else mask, (B, H, T, S))
     y = np.zeros(q.shape)
     for b, h, t in product(range(B), range(H), range(T)):
         here = S - T + t  # the position of this query
         scores = {}
         for s in range(here + 1 if causal else S):
-            if key_padding is None or key_padding[b, s]:
+            if mask[b, h, t, s] and (key_padding is None or key_padding[b, s]):
                 product_ = math.fsum(q[b, h, t, d].item() * k[b, h, s, d].item() for d in range(D))
                 slope = 0.0 if slopes is None else slopes[h]
                 scores[s] = product_ / math.sqrt(D) - slope * builtins.abs(here - s)

@@ -10,6 +10,7 @@ from tinygpt.nn.attention import (
     attention_plain,
     attention_weights,
     merge_heads,
+    one_head,
     split_heads,
 )
 from tinygpt.nn.block import Block
@@ -56,6 +57,7 @@ __all__ = [
     "linear",
     "log_softmax",
     "merge_heads",
+    "one_head",
     "relu",
     "rms_norm",
     "rms_norm_plain",

@@ -4,15 +4,27 @@
     w = softmax(q k^T / sqrt(D))             who looks at whom; the future is hidden
     y = w v                                  the mixture
 
-Vaswani et al. 2017, "Attention Is All You Need", section 3.2.
+Vaswani et al. 2017, "Attention Is All You Need", section 3.2. First one head of one text, then
+heads and batches, then the op that runs.
 """
 
 import math
 from typing import Any
 
+import numpy as np
+
 from tinygpt.autograd.engine import Tensor, op
 from tinygpt.autograd.ops import matmul, where
-from tinygpt.backend import array_module, batched_matmul, is_host, like, row_dot, row_max, row_sum
+from tinygpt.backend import (
+    Array,
+    array_module,
+    batched_matmul,
+    is_host,
+    like,
+    row_dot,
+    row_max,
+    row_sum,
+)
 from tinygpt.nn.dropout import Dropout, draw_mask
 from tinygpt.nn.grouped import share_heads, split_groups
 from tinygpt.nn.linear import Linear
@@ -21,6 +33,26 @@ from tinygpt.nn.position import alibi_slopes, distances, rotary
 from tinygpt.nn.softmax import softmax
 
 TILE = 64  # queries that a CPU works on at a time; smaller tiles hide more, larger ones run faster
+HIDDEN = -1e30  # the score of a key that is not seen: exp gives 0, and nothing becomes inf - inf
+
+
+def one_head(q, k, v):
+    """One head of one text.   q, k, v (T, D) -> (T, D)"""
+    T, D = q.shape
+    scores = q @ k.T / math.sqrt(D)  # (T, T): how well each query fits each key
+    w = softmax(where(visible(q.data, T, T), scores, HIDDEN))  # (T, T): each row sums to 1
+    return w @ v  # (T, D): what the row found
+
+
+def visible(x: Array, T: int, S: int, *, causal: bool = True, mask: Array | None = None) -> Array:
+    """The one rule: which keys each query sees (True), as an array where x lies.   (T, S)
+
+    The queries are the last T of S positions: when writing, a cache has the keys before them. A
+    causal one sees the keys up to its own; a mask (B, H, T, S) hides some more of them.
+    """
+    xp = array_module(x)
+    sees = xp.tri(T, S, S - T, dtype=bool) if causal else xp.ones((T, S), dtype=bool)
+    return sees if mask is None else sees & mask
 
 
 def attention_plain(q, k, v, **settings):
@@ -28,94 +60,158 @@ def attention_plain(q, k, v, **settings):
     return attention_weights(q, k, **settings) @ v
 
 
-def attention_weights(q, k, *, causal=True, key_padding=None, slopes=None):
+def attention_weights(q, k, *, causal=True, mask=None, key_padding=None, slopes=None):
     """Who looks at whom: what `attention` multiplies with v.   (B, H, T, D), (B, H, S, D)
     -> (B, H, T, S), each row a probability distribution; 0 where a query may not look."""
-    T, S, D = q.shape[2], k.shape[2], q.shape[3]
+    (T, D), S = q.shape[2:], k.shape[2]
     scores = matmul(q, k.transpose(0, 1, 3, 2)) / math.sqrt(D)
-    back = distances(scores.data, T, S)
     if slopes is not None:
-        slopes = array_module(back).asarray(slopes, dtype=back.dtype)
-        scores = scores - slopes[:, None, None] * abs(back)
-    visible = back >= 0 if causal else back == back
-    if key_padding is not None:
-        visible = visible & key_padding[:, None, None, :]
-    w = softmax(where(visible, scores, -1e30))  # not -inf: a row that sees nothing stays numbers
-    return where(visible, w, 0.0)
+        away = abs(distances(scores.data, T, S))
+        scores = scores - array_module(away).asarray(slopes, dtype=away.dtype)[:, None, None] * away
+    mask = _whole_mask(mask, key_padding, beside=q.data, shape=scores.shape)
+    sees = visible(q.data, T, S, causal=causal, mask=mask)
+    w = softmax(where(sees, scores, HIDDEN))
+    return where(sees, w, 0.0)  # for a query that sees nothing
 
 
 @op
-def attention(q, k, v, /, *, causal=True, key_padding=None, slopes=None, p=0.0, key=None):
+def attention(
+    q, k, v, /, *, causal=True, mask=None, key_padding=None, slopes=None, p=0.0, key=None
+):
     """y = softmax(q k^T / sqrt(D)) v.   q (B, H, T, D), k, v (B, H, S, D) -> (B, H, T, D)
 
-    The queries are the last T of the S positions, and a causal one sees the keys up to its own:
-    later scores are -inf, so their weight is exactly 0, or never computed. key_padding (B, S): True
-    where there is a key; a query that sees none gives zeros. slopes (H,): what a score loses per
-    position of distance (ALiBi). p, key: dropout of the weights. The result lies in memory so that
-    merge_heads is a view. ValueError where a causal T > S.
+    The queries are the last T of the S positions, and a causal one sees the keys up to its own: the
+    weight of a later one is exactly 0, or never computed. A query that sees no key gives zeros.
+
+    mask: booleans that broadcast to (B, H, T, S), True where a query may look (PyTorch's
+    scaled_dot_product_attention; its MultiheadAttention means the opposite). key_padding (B, S):
+    True where there is a key. slopes (H,): what a score loses per position of distance (ALiBi).
+    p, key: dropout of the weights. All of them hide, none shows what another hides. The result lies
+    in memory so that merge_heads is a view. ValueError for shapes that do not fit and for causal
+    T > S, TypeError for a mask that is not of booleans.
     """
+    _check_shapes(q, k, v, causal)
     xp = array_module(q)
     (B, H, T, D), S = q.shape, k.shape[2]
-    if causal and T > S:
-        raise ValueError(f"{T} queries cannot be the last of {S} positions")
     q = q * (1 / math.sqrt(D))  # here it costs T D products, on the scores T S
-    if key_padding is not None:
-        key_padding = like(key_padding, q)
-    mask = draw_mask(q, (B, H, T, S), p, key) if p else None
+    mask = _whole_mask(mask, key_padding, beside=q, shape=(B, H, T, S))
+    kept = draw_mask(q, (B, H, T, S), p, key) if p else None
 
     def empty(n):  # (B, H, n, D); in memory (B, n, H, D), which merge_heads and split_heads want
         return xp.empty((B, n, H, D), q.dtype).transpose(0, 2, 1, 3)
 
-    def dropped(a, rows):
-        if mask is None:
+    def dropped(a, rows, keys):  # the weights, and in backward their gradient
+        if kept is None:
             return a
-        a = a * mask[:, :, rows, : a.shape[-1]]
+        a = a * kept[:, :, rows, keys]
         a *= 1 / (1 - p)
         return a
 
-    # a tile: some queries, and the keys up to the last of them. What lies after is never computed
+    # A causal query needs no key after its own. So the queries are taken a few at a time, and each
+    # such tile ends at the key of its last query.   T = S = 6, tiles of 2 queries:
+    #
+    #            keys                      x  seen
+    #          x - . . . .                 -  computed, then hidden: the corner over the diagonal
+    #          x x . . . .                 .  never computed
+    #          x x x - . .
+    # queries  x x x x . .                 <- the second tile: rows = 2:4, keys = 0:4
+    #          x x x x x -
+    #          x x x x x x
     height = TILE if causal and is_host(q) else T
     tiles, y = [], empty(T)
     for start in range(0, T, height):
-        n = min(height, T - start)
-        rows, keys = slice(start, start + n), slice(0, S - T + start + n if causal else S)
-        w = batched_matmul(q[:, :, rows], k[:, :, keys].swapaxes(-1, -2))  # scores, then weights
-        seen = w.shape[-1]
+        rows = slice(start, min(start + height, T))
+        keys = slice(0, S - T + rows.stop if causal else S)
+        n = rows.stop - start
+        scores = batched_matmul(q[:, :, rows], k[:, :, keys].swapaxes(-1, -2))  # (B, H, n, keys)
         if slopes is not None:
-            slope = xp.asarray(slopes, dtype=w.dtype)[:, None, None]
-            w -= slope * abs(distances(w, n, seen))
-        if causal and n > 1:  # the future of the first queries: the corner over the diagonal
-            w[..., -n:] += xp.triu(xp.full((n, n), -math.inf, dtype=w.dtype), 1)
-        if key_padding is not None:
-            w += xp.where(key_padding[:, None, None, keys], 0.0, -math.inf).astype(w.dtype)
-        largest = row_max(w)
-        w -= largest if key_padding is None else xp.maximum(largest, -1e30)  # -inf - -inf is nan
-        xp.exp(w, out=w)
-        total = row_sum(w)
-        w /= total if key_padding is None else xp.maximum(total, 1e-30)
-        batched_matmul(dropped(w, rows), v[:, :, keys], out=y[:, :, rows])
+            slope = xp.asarray(slopes, dtype=scores.dtype)[:, None, None]
+            scores -= slope * abs(distances(scores, n, keys.stop))
+        sees = None
+        if mask is not None:
+            sees = visible(q, n, keys.stop, causal=causal, mask=mask[:, :, rows, keys])
+            scores = xp.where(sees, scores, HIDDEN)
+        elif causal and n > 1:  # all that is hidden is in the corner
+            scores[..., -n:] += xp.where(visible(q, n, n), 0.0, HIDDEN).astype(scores.dtype)
+        scores -= row_max(scores)  # the same weights, and exp cannot overflow
+        e = xp.exp(scores, out=scores)
+        w = xp.divide(e, row_sum(e), out=e)
+        if sees is not None:  # for a query that sees nothing
+            w *= sees
+        batched_matmul(dropped(w, rows, keys), v[:, :, keys], out=y[:, :, rows])
         tiles.append((rows, keys, w))
 
+    # y_i = sum_j w_ij v_j, so dw_ij = dy_i . v_j and dv_j = sum_i w_ij dy_i. A weight w_ij changes
+    # with the score s_il of its own row alone, by w_ij ([j = l] - w_il): softmax. Summed over j:
+    #     ds_il = w_il (dw_il - sum_j dw_ij w_ij)
+    # and s_il = q_i . k_l / sqrt(D) gives dq_i = sum_l ds_il k_l / sqrt(D), and dk_l likewise.
     def backward(dy):
-        # s: the scores. w_il changes with s_ij by w_il ([l = j] - w_ij), summed over l that is
-        # ds_ij = w_ij (dw_ij - sum_l dw_il w_il)
         dq, dk, dv = empty(T), empty(S), empty(S)
-        last = True
-        for rows, keys, w in reversed(tiles):  # the last sees all keys: it fills, the others add
-            ds = dropped(batched_matmul(dy[:, :, rows], v[:, :, keys].swapaxes(-1, -2)), rows)  # dw
-            ds -= row_dot(ds, w)  # (B, H, n, 1): for each query, the sum over its keys
+
+        def add(total, keys, a, b):
+            """total += a^T b at these keys. The last tile sees all keys: it comes first, writes."""
+            if keys.stop == S:
+                batched_matmul(a.swapaxes(-1, -2), b, out=total)
+            else:
+                total[:, :, keys] += batched_matmul(a.swapaxes(-1, -2), b)
+
+        for rows, keys, w in reversed(tiles):
+            dw = batched_matmul(dy[:, :, rows], v[:, :, keys].swapaxes(-1, -2))
+            dw = dropped(dw, rows, keys)  # what was dropped did not reach y
+            ds = xp.subtract(dw, row_dot(dw, w), out=dw)
             ds *= w
             batched_matmul(ds, k[:, :, keys], out=dq[:, :, rows])
-            for dx, a, b in ((dk, ds, q), (dv, dropped(w, rows), dy)):  # q is scaled already
-                if last:
-                    batched_matmul(a.swapaxes(-1, -2), b[:, :, rows], out=dx)
-                else:
-                    dx[:, :, keys] += batched_matmul(a.swapaxes(-1, -2), b[:, :, rows])
-            last = False
+            add(dk, keys, ds, q[:, :, rows])  # q has its 1 / sqrt(D) already
+            add(dv, keys, dropped(w, rows, keys), dy[:, :, rows])
         dq *= 1 / math.sqrt(D)
         return dq, dk, dv
 
     return y, backward
+
+
+def _check_shapes(q: Array, k: Array, v: Array, causal: bool) -> None:
+    shapes = f"got {q.shape}, {k.shape}, {v.shape}"
+    if not q.ndim == k.ndim == v.ndim == 4:
+        raise ValueError(
+            f"expected q (B, H, T, D) and k, v (B, H, S, D), {shapes}: one head of one text is "
+            f"q[None, None]"
+        )
+    if k.shape != v.shape or (*q.shape[:2], q.shape[3]) != (*k.shape[:2], k.shape[3]):
+        raise ValueError(f"expected q (B, H, T, D) and k, v (B, H, S, D), {shapes}")
+    if causal and q.shape[2] > k.shape[2]:
+        raise ValueError(
+            f"{q.shape[2]} queries cannot be the last of {k.shape[2]} positions: causal=False is "
+            f"for keys of another text"
+        )
+
+
+def _whole_mask(mask: Any, key_padding: Any, *, beside: Array, shape: tuple) -> Array | None:
+    """Both as one array of booleans of this shape, or None where there is neither."""
+    whole = None
+    for name, part in (("mask", mask), ("key_padding", key_padding)):
+        if part is None:
+            continue
+        part = part.data if isinstance(part, Tensor) else part
+        part = like(np.asarray(part) if is_host(part) else part, beside)
+        if part.dtype != bool:
+            raise TypeError(
+                f"expected a {name} of booleans, True where a query may look, got {part.dtype}: of "
+                f"numbers that are added to the scores it is {name} == 0"
+            )
+        if name == "key_padding":
+            if part.shape != (shape[0], shape[3]):
+                raise ValueError(
+                    f"expected key_padding (B, S) = {(shape[0], shape[3])}, got {part.shape}"
+                )
+            part = part[:, None, None, :]
+        try:
+            part = array_module(beside).broadcast_to(part, shape)
+        except ValueError:
+            raise ValueError(
+                f"a {name} of shape {part.shape} does not broadcast to (B, H, T, S) = {shape}"
+            ) from None
+        whole = part if whole is None else whole & part
+    return whole
 
 
 @op
@@ -155,10 +251,12 @@ def merge_heads(y, /):
 class CausalSelfAttention(Module):
     """Project to queries, keys and values, attend in every head, project back.
 
-    c_attn (C, 3C), c_proj (C, C): GPT-2's names. Dropout stands on the attention weights. position
-    "rotary" or "alibi": where the tokens stand is told here; any other: it was told before. With
-    n_kv_head G below n_head queries share keys and values (grouped.py); c_attn is (C, (H + 2G) D).
-    rope_base, rope_scaling: see `rotary`. ValueError for heads that do not divide.
+    c_attn (C, 3C), c_proj (C, C): GPT-2's names. Dropout stands on the attention weights.
+
+    position: "rotary" turns queries and keys here, "alibi" takes slopes off the scores here; with
+    any other, x has the positions in it already. With n_kv_head G below n_head queries share keys
+    and values (grouped.py); c_attn is (C, (H + 2G) D). rope_base, rope_scaling: see `rotary`.
+    ValueError for heads that do not divide.
     """
 
     def __init__(

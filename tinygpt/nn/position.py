@@ -13,7 +13,7 @@ can use one that it never saw in training is another question.
 import math
 
 from tinygpt.autograd.engine import Tensor, op
-from tinygpt.backend import Array, array_module
+from tinygpt.backend import Array, array_module, like
 from tinygpt.nn.module import Module, Rng, normal
 
 POSITIONS = ("learned", "sinusoidal", "rotary", "alibi", "none")
@@ -53,7 +53,7 @@ class SinusoidalPosition(Module):
 
 
 @op
-def rotary(x, /, *, start=0, base=10_000.0, scaling=()):
+def rotary(x, /, *, start=0, positions=None, base=10_000.0, scaling=(), pairs="halves"):
     """Turn each pair of channels by an angle that grows with the position.   x (..., T, D), D even
 
     Pair i is the channels i and i + D/2; at position m = start + t its angle is  m base^(-2i/D):
@@ -61,21 +61,31 @@ def rotary(x, /, *, start=0, base=10_000.0, scaling=()):
         y_i = x_i cos - x_{i+D/2} sin,    y_{i+D/2} = x_{i+D/2} cos + x_i sin
 
     A turned query times a turned key is q^T R(n - m) k: only the distance is left. scaling: see
-    `slower`. Su et al. 2021, "RoFormer", section 3.2; there a pair is two neighbours, here as in
-    Llama. ValueError for odd D.
+    `slower`. positions, (T,) or what broadcasts to (..., T): where the rows stand, where that is
+    not start, start + 1, ... pairs: "halves" as above, Llama's; "neighbours" are the channels 2i
+    and 2i + 1, as in the paper and in GPT-J. Su et al. 2021, "RoFormer", section 3.2. ValueError
+    for odd D, for another word and for positions that do not fit.
     """
     xp, (T, D), half = array_module(x), x.shape[-2:], x.shape[-1] // 2
     if D % 2:
         raise ValueError(f"rotary turns pairs of channels: D must be even, got {D}")
+    if pairs not in ("halves", "neighbours"):
+        raise ValueError(f'expected pairs "halves" or "neighbours", got {pairs!r}')
+    first, second = (
+        (slice(0, half), slice(half, D)) if pairs == "halves" else (slice(0, D, 2), slice(1, D, 2))
+    )
+    positions = xp.arange(start, start + T) if positions is None else like(positions, x)
+    if positions.shape[-1:] != (T,) or positions.ndim >= x.ndim:
+        raise ValueError(f"expected a position for each of {T} rows, got {positions.shape}")
     speed = slower(base ** (xp.arange(half) * (-2 / D)), scaling)
-    angle = xp.arange(start, start + T)[:, None] * speed
-    cos, sin = xp.cos(angle).astype(x.dtype), xp.sin(angle).astype(x.dtype)  # (T, D/2)
+    angle = positions[..., None] * speed
+    cos, sin = xp.cos(angle).astype(x.dtype), xp.sin(angle).astype(x.dtype)  # (..., T, D/2)
 
     def turned(x, sin):
         y = xp.empty(x.shape, x.dtype)
-        a, b = x[..., :half], x[..., half:]
-        y[..., :half] = a * cos - b * sin
-        y[..., half:] = b * cos + a * sin
+        a, b = x[..., first], x[..., second]
+        y[..., first] = a * cos - b * sin
+        y[..., second] = b * cos + a * sin
         return y
 
     return turned(x, sin), lambda dy: turned(dy, -sin)  # a turn is undone by turning back

@@ -56,6 +56,8 @@ PAIRS = [  # shapes that broadcast
 ]
 
 PADDING = np.array([[True] * 5, [False, False, True, True, False]])  # two queries see no key
+MASK = np.random.default_rng(7).random((3, 5, 5)) < 0.6  # (H, T, S)
+MASK[1, 2] = False
 
 CASES: dict[str, list[Case]] = {
     "add": [_case(_normal(*a), _normal(*b)) for a, b in PAIRS] + [_case(_normal(3), 2)],
@@ -231,6 +233,9 @@ CASES: dict[str, list[Case]] = {
         _case(_normal(4), np.array(1)),
         _case(_normal(2, 3), np.array([0, 7]), ignore_index=7),
         _case(_normal(5, 3), np.array([2, -100, 0, 2, -100]), label_smoothing=0.2),
+        _case(_normal(5, 3), np.array([2, -100, 0, 2, -100]), reduction="sum"),
+        _case(_normal(2, 2, 3), np.array([[2, -100], [0, 2]]), reduction="none"),
+        _case(_normal(5, 3), np.array([2, 1, 0, 2, -100]), reduction="none", label_smoothing=0.2),
     ],
     "attention": [
         _case(_normal(3, 2, 7, 5), _normal(3, 2, 7, 5), _normal(3, 2, 7, 5)),
@@ -244,8 +249,24 @@ CASES: dict[str, list[Case]] = {
         _case(*(_normal(1, 2, n, 3) for n in (3, 5, 5)), slopes=(0.7, 0.3), causal=False),
         _case(*(_normal(1, 1, n, 2) for n in (131, 139, 139))),  # more than one tile
         _case(*(_normal(1, 2, 131, 2) for _ in range(3)), slopes=(0.1, 0.0), p=0.4, key=Key(5)),
+        _case(*(_normal(2, 3, 5, 2) for _ in range(3)), mask=MASK),
+        _case(*(_normal(2, 3, 5, 2) for _ in range(3)), mask=MASK, causal=False),
+        _case(
+            *(_normal(2, 3, n, 2) for n in (4, 5, 5)),
+            mask=MASK[:, 1:],
+            key_padding=PADDING,
+            slopes=(0.7, 0.3, 0.0),
+            p=0.4,
+            key=Key(3),
+        ),
+        _case(*(_normal(1, 1, 131, 2) for _ in range(3)), mask=_rng.random((1, 131)) < 0.5),
     ],
     "rotary": [
+        _case(_normal(2, 3, 5, 6), pairs="neighbours"),
+        _case(_normal(2, 3, 5, 6), positions=np.array([7, 0, 3, 3, 1])),
+        _case(
+            _normal(2, 1, 3, 4), positions=np.array([[[7, 0, 3]], [[1, 2, 3]]]), pairs="neighbours"
+        ),
         _case(_normal(2, 3, 5, 6)),
         _case(_normal(3, 2), start=7, base=100.0),
         _case(_normal(5, 4), start=2, scaling=(4.0,)),
