@@ -61,16 +61,18 @@ def recording(argument: int | None = None) -> bool:
 class Leaf:
     """Where the gradients of a Tensor that no op made are summed, until zero_grad(). `slot` is a
     parameter's slice of the flat gradient, stale while grad is None: the first overwrites it.
-    `written`: when the values were last changed in place, which a backward must not miss."""
+    `written`: when the values were last changed in place, which a backward must not miss; `latest`:
+    when those of any leaf were."""
 
     __slots__ = ("dtype", "grad", "shape", "slot", "written")
+    latest = 0
 
     def __init__(self, data: Array, slot: Array | None = None):
         self.shape, self.dtype, self.grad, self.slot = data.shape, data.dtype, None, slot
         self.written = 0
 
     def was_written(self) -> None:
-        self.written = next(_clock)
+        Leaf.latest = self.written = next(_clock)
 
     def add(self, g: Array) -> None:
         if self.grad is not None:
@@ -109,9 +111,10 @@ class Node:
         if self.retain:
             self.grad = dy.copy()
         try:
-            for i, parent in enumerate(parents):
-                if type(parent) is Leaf and parent.written > self.time:
-                    raise RuntimeError(f"argument {i} was changed in place after the forward")
+            if Leaf.latest > self.time:
+                for i, parent in enumerate(parents):
+                    if type(parent) is Leaf and parent.written > self.time:
+                        raise RuntimeError(f"argument {i} was changed in place after the forward")
             grads = backward(dy)
             grads = grads if type(grads) in (tuple, list) else (grads,)
             if len(grads) < len(parents):

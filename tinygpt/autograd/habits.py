@@ -92,7 +92,6 @@ MODULE = {
     "register_buffer": "a NumPy array as an attribute",
     "register_parameter": "self.name = tinygpt.Parameter(array)",
     "children": "model.modules(), or the attributes themselves",
-    "named_modules": "print(model), or model.modules()",
     "apply": "for m in model.modules(): ...",
     "cuda": 'model.to("gpu")',
     "cpu": 'model.to("cpu")',
