@@ -1,6 +1,7 @@
 """tinygpt check: the answers in students' files, judged; a table."""
 
 import csv
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ A_DAY = 86_400  # seconds
 @dataclass
 class CheckCommand:
     """Judge the answers in notebooks or Python files: a row for each file, a column for each
-    exercise. Each file is run, in a process of its own; do that only with files you trust.
+    exercise. Each file is run in a process of its own, with bounds on time and memory, but with
+    your rights: judge strangers' files as a user who may do nothing else.
 
     tinygpt check 05_loss.ipynb --why
 
@@ -30,6 +32,7 @@ class CheckCommand:
     csv: bool = False  # comma-separated values in place of the table
     why: bool = False  # also say what is wrong first, as `check` in the lesson does
     timeout: float = 60.0  # seconds for each file
+    memory: float = 4000.0  # megabytes for each file, where the system can bound them (Linux)
 
 
 def check(argv: list[str]) -> int:
@@ -41,6 +44,8 @@ def check(argv: list[str]) -> int:
         raise ValueError(
             f"expected a timeout above 0 and up to {A_DAY:,} seconds, got {command.timeout:g}"
         )
+    if not 0 < command.memory < math.inf:
+        raise ValueError(f"expected a memory above 0 megabytes, got {command.memory:g}")
     for path in command.files:
         if not path.is_file():
             raise ValueError(f"there is no file {path}")
@@ -48,7 +53,8 @@ def check(argv: list[str]) -> int:
             raise ValueError(f"{path}: expected a .py or .ipynb file")
     quiet = len(command.files) == 1
     graded = [
-        grade(path, command.timeout) for path in progress(command.files, "judging", disable=quiet)
+        grade(path, command.timeout, command.memory)
+        for path in progress(command.files, "judging", disable=quiet)
     ]
     ids = [id for id in EXERCISES if any(id in g.results for g in graded)]
     if command.csv:

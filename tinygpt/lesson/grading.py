@@ -1,25 +1,37 @@
-"""Answers judged from the command line: run a student's file, then judge what it defined.
+"""Answers judged from the command line: run a student's file, then judge what it gave.
 
-Each file runs in a process of its own with a time limit (`python -m tinygpt.lesson.grading FILE`).
-A cell that fails is noted, and the next one runs. Every function that bears the name of an exercise
-is judged as soon as it is defined, so a later cell that never ends costs nothing that was right.
+Each file runs in a process of its own (student.py), within limits of time and memory; what its
+functions gave on the cases of their exercises comes back as numbers, and is judged here. A cell
+that fails is noted, and the next one runs. Every function that bears the name of an exercise is
+tried as soon as it is defined, so a later cell that never ends costs nothing that was right.
 """
 
+import base64
 import contextlib
 import json
 import os
 import re
+import secrets
+import signal
 import subprocess
 import sys
+import tempfile
 import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tinygpt.files import read_json
-from tinygpt.lesson import notebook
+from tinygpt.lesson.exercise import Exercise
 from tinygpt.lesson.exercises import EXERCISES
-from tinygpt.lesson.judge import judge
+from tinygpt.lesson.judge import judge_runs
+from tinygpt.lesson.trying import Failure, Run
+
+MARK = "TINYGPT_JUDGED"  # in the environment of a file's processes: by it they are found again
+MOST_NUMBERS = 100_000  # of one result that are looked at
+MOST_BYTES = 64_000_000  # of all that a file sends
 
 
 @dataclass
@@ -31,8 +43,8 @@ class Graded:
     troubles: list[str] = field(default_factory=list)
 
 
-def grade(path: Path, timeout: float) -> Graded:
-    """Run and judge a file in a process of its own, for so many seconds at most."""
+def grade(path: Path, timeout: float, memory: float = 4000) -> Graded:
+    """Run and judge a file, for so many seconds at most and with so many megabytes."""
     graded = Graded(path)
     try:
         cells(path)
@@ -42,30 +54,109 @@ def grade(path: Path, timeout: float) -> Graded:
     hidden = sorted(p.name for p in path.parent.glob("*.py") if p.stem in sys.stdlib_module_names)
     if hidden:
         graded.troubles.append(f"beside it: {', '.join(hidden)}, which is not imported")
-    # -P: nothing in the student's folder is importable, whatever it is called
-    command = [sys.executable, "-P", "-m", "tinygpt.lesson.grading", path.name]
-    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8"}
-    try:
-        done = subprocess.run(
-            command, cwd=path.parent, env=environment, timeout=timeout, check=False,
-            stdin=subprocess.DEVNULL, capture_output=True,
-        )  # fmt: skip
-        output, code = done.stdout, done.returncode
-    except subprocess.TimeoutExpired as late:
-        output, code = late.stdout or b"", 0
-        graded.troubles.append(f"not finished after {timeout:g} s, and stopped")
-    for line in output.decode("utf-8", errors="replace").splitlines():
-        try:
+    with tempfile.TemporaryFile() as file:
+        code = _run(path, timeout, memory, file)
+        file.seek(0)
+        lines = file.read(MOST_BYTES).decode("utf-8", errors="replace").splitlines()
+    ended = False
+    for line in lines:
+        with contextlib.suppress(ValueError, RecursionError):  # half a line, or somebody else's
             entry = json.loads(line)
-        except ValueError:  # half a line, where it was stopped
-            continue
-        if "trouble" in entry:
-            graded.troubles.append(entry["trouble"])
-        else:
-            graded.results[entry.pop("id")] = entry
-    if code:
-        graded.troubles.append(f"Python ended with code {code}")
+            if isinstance(entry, dict):
+                ended = ended or "end" in entry
+                _take(graded, entry)
+    if code is None:
+        graded.troubles.append(f"not finished after {timeout:g} s, and stopped")
+    elif code or not ended:
+        graded.troubles.append(f"Python ended with code {code}, before the end of the file")
     return graded
+
+
+def _take(graded: Graded, entry: dict[str, Any]) -> None:
+    """A line of what the file's process sent. ValueError for one that is none."""
+    if "trouble" in entry:
+        graded.troubles.append(str(entry["trouble"]))
+    elif entry.get("id") in EXERCISES:
+        exercise = EXERCISES[entry["id"]]
+        verdict = judge_runs(exercise, _received(exercise, entry.get("runs")))
+        graded.results[exercise.id] = {
+            "points": verdict.points,
+            "total": verdict.total,
+            "accepted": verdict.accepted,
+            "why": exercise.blank_says if verdict.blank else verdict.failure,
+        }
+
+
+def _run(path: Path, timeout: float, memory: float, output: Any) -> int | None:
+    """Run the file in its own group of processes, of which none is left; the exit code, None where
+    it was stopped."""
+    mark = secrets.token_hex(16)
+    # -P: nothing in the student's folder is importable, whatever it is called
+    command = [sys.executable, "-P", "-m", "tinygpt.lesson.student", path.name, str(timeout),
+               str(memory)]  # fmt: skip
+    environment = os.environ | {"MPLBACKEND": "Agg", "PYTHONIOENCODING": "utf-8", MARK: mark}
+    process = subprocess.Popen(
+        command, cwd=path.parent, env=environment, start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        return process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        _kill_marked(mark)
+
+
+def _kill_marked(mark: str) -> None:
+    """End the processes that left the group: on Linux their environment still has the mark."""
+    wanted = f"{MARK}={mark}".encode()
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if wanted in (place / "environ").read_bytes():
+                os.kill(int(place.name), signal.SIGKILL)
+
+
+# -------------------------------------------------------------------------------- what was sent
+
+
+def _received(exercise: Exercise, runs: Any) -> list[Run]:
+    """The runs on all the cases. ValueError for what cannot be."""
+    if not isinstance(runs, list) or len(runs) != len(exercise.cases):
+        raise ValueError("expected what came out on each case")
+    try:
+        return [
+            Run(
+                case,
+                {str(name): _value(value) for name, value in run["outputs"].items()},
+                Failure(**{k: str(v) for k, v in run["error"].items()}) if run["error"] else None,
+                *(bool(run[name]) for name in ("empty", "untouched", "repeats")),
+            )
+            for case, run in zip(exercise.cases, runs, strict=True)
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"no run: {error!r}") from error
+
+
+def _value(sent: Any) -> Any:
+    if not isinstance(sent, dict):
+        return sent if type(sent) in (bool, int, float) else None
+    if "class" in sent:
+        return type(str(sent["class"])[:100], (), {})()
+    dtype, shape = np.dtype(sent["dtype"]), tuple(sent["shape"])
+    if dtype.kind not in "fiub":
+        raise ValueError(f"no numbers: {dtype}")
+    if "data" not in sent:
+        return np.broadcast_to(np.zeros((), dtype), shape)
+    array = np.frombuffer(base64.b64decode(sent["data"]), dtype).reshape(shape)
+    return array[()] if sent["scalar"] else array
+
+
+# ------------------------------------------------------------------------------------ the file
 
 
 def cells(path: Path) -> list[str]:
@@ -98,44 +189,3 @@ def _without_magic(cell: str) -> str:
     except ImportError:
         return re.sub(r"^( *)[%!].*$", r"\1pass", cell, flags=re.M)
     return TransformerManager().transform_cell(cell)
-
-
-class _Quiet:
-    """What stands for IPython's shell while a notebook is judged: every magic gives None."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_, **__: None
-
-
-def run(path: Path, report: Any) -> None:
-    """Execute the cells and report each verdict and trouble as a line of JSON."""
-    notebook.keep_nothing()
-    names = {e.name: e for e in EXERCISES.values()}
-    namespace: dict[str, Any] = {"__name__": "__main__", "get_ipython": _Quiet}
-    judged: dict[str, Any] = {}
-    for i, cell in enumerate(cells(path), start=1):
-        try:
-            exec(compile(cell, f"cell {i} of {path.name}", "exec"), namespace)
-        except (Exception, SystemExit) as error:
-            report({"trouble": f"cell {i}: {type(error).__name__}: {error}"})
-        for name in names.keys() & namespace.keys():
-            if namespace[name] is not judged.get(name):
-                judged[name] = namespace[name]
-                verdict = judge(names[name], namespace[name])
-                why = names[name].blank_says if verdict.blank else verdict.failure
-                report(
-                    {"id": names[name].id, "points": verdict.points, "total": verdict.total,
-                     "accepted": verdict.accepted, "why": why}
-                )  # fmt: skip
-
-
-if __name__ == "__main__":
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out, open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)  # what the student prints is not read
-
-        def report(entry: dict[str, Any]) -> None:
-            out.write(json.dumps(entry) + "\n")
-            out.flush()
-
-        with contextlib.redirect_stdout(nowhere):
-            run(Path(sys.argv[1]), report)

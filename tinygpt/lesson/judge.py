@@ -5,26 +5,16 @@ wrong answer never gets half the points. float64 in place of float32 costs a poi
 nothing.
 """
 
-import contextlib
-import copy
 import math
-import traceback
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-import tinygpt
 from tinygpt.autograd.diagnosis import constant_factor
 from tinygpt.lesson.exercise import Case, Exercise, Outputs, Property
-
-NOT_THEIRS = (str(Path(tinygpt.__file__).parent), str(Path(np.__file__).parent))  # of the frames
-
-
-class LockedError(RuntimeError):
-    """An answer called the library's op that does the exercise."""
+from tinygpt.lesson.trying import Run, all_runs, close, equal, outputs_of, run_on
 
 
 @dataclass(frozen=True)
@@ -50,25 +40,14 @@ class Verdict:
         return "\n".join(part for part in (marks, self.failure) if part)
 
 
-@dataclass
-class Run:
-    """What an answer did on a case: its outputs, none where it raised an error."""
-
-    case: Case
-    outputs: Outputs = field(default_factory=dict)
-    error: Exception | None = None
-    empty: bool = False  # it returned None
-    untouched: bool = True
-    repeats: bool = True
-
-
 def judge(exercise: Exercise, answer: Any) -> Verdict:
     """Run the answer on all cases, compare, and find the cause of the first failure."""
-    if not callable(answer):
-        answer = _not_a_function(exercise, answer)
-    expected = [_outputs(exercise, exercise.answer, case) for case in exercise.cases]
-    with _locked(exercise.locked):
-        runs = [_run(exercise, answer, case) for case in exercise.cases]
+    return judge_runs(exercise, all_runs(exercise, answer))
+
+
+def judge_runs(exercise: Exercise, runs: list[Run]) -> Verdict:
+    """The same for what an answer did elsewhere, on all the cases in order."""
+    expected = [outputs_of(exercise, exercise.answer, case) for case in exercise.cases]
     parts = _parts(exercise, runs, expected)
     weight = dict.fromkeys(parts, 1)
     weight[EQUAL] = 1 + sum(1 for name in parts if name != EQUAL)
@@ -91,76 +70,16 @@ def judge(exercise: Exercise, answer: Any) -> Verdict:
     return Verdict(exercise, points, total, lines, text, cause or f"{name}: {where}")
 
 
-# ---------------------------------------------------------------------------------- trying
-
-
-@contextlib.contextmanager
-def _locked(ops: tuple[Any, ...]) -> Iterator[None]:
-    """Inside, these ops refuse: to wrap the library is no answer."""
-    before = [op.function for op in ops]
-
-    def refusal(name: str) -> Any:
-        def refuse(*_: Any, **__: Any) -> Any:
-            raise LockedError(f"tinygpt's {name} is locked while your answer is tried: write the "
-                              "lines yourself")  # fmt: skip
-
-        return refuse
-
-    try:
-        for op in ops:
-            op.function = refusal(op.name)
-        yield
-    finally:
-        for op, function in zip(ops, before, strict=True):
-            op.function = function
-
-
-def _outputs(exercise: Exercise, function: Any, case: Case) -> Outputs:
-    with np.errstate(all="ignore"):
-        return exercise.observe(function, *copy.deepcopy(case.inputs))
-
-
-def _run(exercise: Exercise, function: Any, case: Case) -> Run:
-    run, inputs = Run(case), copy.deepcopy(case.inputs)
-    returned: list[Any] = []
-
-    def called(*args: Any, **settings: Any) -> Any:
-        returned.append(function(*args, **settings))
-        return returned[-1]
-
-    tried = function if isinstance(function, type) else called
-    try:
-        with np.errstate(all="ignore"):
-            run.outputs = exercise.observe(tried, *inputs)
-        run.empty = all(value is None for value in run.outputs.values())
-        run.untouched = _equal_inputs(inputs, case.inputs)
-        run.repeats = _equal(run.outputs, _outputs(exercise, function, case), 0)
-    except Exception as error:
-        nothing_is_none = exercise.blank is None  # where a blank answer returns None, and no other
-        run.error, run.outputs = error, {}
-        run.empty = nothing_is_none and bool(returned) and returned[-1] is None
-    if run.empty:
-        run.outputs = {}
-    return run
-
-
-def _not_a_function(exercise: Exercise, answer: Any) -> Any:
-    """Somebody called the function, and gave its result to `check`."""
-
-    def complain(*_: Any, **__: Any) -> Any:
-        raise TypeError(
-            f"{answer!r:.40} is no function: give `{exercise.name}` itself, without brackets"
-        )
-
-    return complain
+def _words(run: Run) -> str:
+    return run.error.message if run.error else ""
 
 
 def _is_blank(exercise: Exercise, runs: list[Run]) -> bool:
     """Is it the unwritten answer: the same outputs, or errors in the same words?"""
     if exercise.blank is None:
         return False
-    others = [_run(exercise, exercise.blank, case) for case in exercise.cases]
-    words = [(str(run.error), str(other.error)) for run, other in zip(runs, others, strict=True)]
+    others = [run_on(exercise, exercise.blank, case) for case in exercise.cases]
+    words = [(_words(run), _words(other)) for run, other in zip(runs, others, strict=True)]
     return _same(runs, others) and all(a == b for a, b in words)
 
 
@@ -236,11 +155,9 @@ def _what_happened(run: Run, exercise: Exercise) -> str:
     """The error of the student's function, with the line of it."""
     if run.error is None or run.empty:
         return f"a part of the result is None{_in(run.case)}"
-    frames = traceback.extract_tb(run.error.__traceback__)
-    own = [f for f in frames if not f.filename.startswith(NOT_THEIRS)]
-    line = f"\nin your line: {own[-1].line}" if own and own[-1].line else ""
-    form = "" if own else f"\nExpected: {exercise.form}"
-    return f"{type(run.error).__name__}: {run.error}{_in(run.case)}{line}{form}"
+    line = f"\nin your line: {run.error.line}" if run.error.line else ""
+    form = "" if line else f"\nExpected: {exercise.form}"
+    return f"{run.error.kind}: {run.error.message}{_in(run.case)}{line}{form}"
 
 
 def _wrong_shape(outputs: Any, want: Outputs, case: Case) -> str | None:
@@ -262,7 +179,7 @@ def _difference(name: str, got: Any, want: Any, case: Case, rtol: float) -> str 
     """None where equal; otherwise the element that is off most, and both numbers."""
     got = np.asarray(got, dtype=np.float64)
     want = np.broadcast_to(np.asarray(want, dtype=np.float64), got.shape)
-    if _close(got, want, rtol):
+    if close(got, want, rtol):
         return None
     off = np.where(np.isfinite(got), abs(got - want), np.inf)
     off[(got == want) | (np.isnan(got) & np.isnan(want))] = 0
@@ -287,42 +204,22 @@ def _text(value: float) -> str:
     return "0" if abs(value) < 1e-12 else f"{value:.4g}"
 
 
-def _close(got: np.ndarray, want: np.ndarray, rtol: float) -> bool:
-    finite = want[np.isfinite(want)]
-    scale = abs(finite).max() if finite.size else 0.0
-    with np.errstate(all="ignore"):
-        return bool(np.allclose(got, want, rtol=rtol, atol=rtol * max(scale, 1e-3), equal_nan=True))
-
-
-def _equal(a: Outputs, b: Outputs, rtol: float) -> bool:
-    if not a or a.keys() != b.keys():
-        return False
-    try:
-        pairs = [(np.asarray(a[n], float), np.asarray(b[n], float)) for n in a]
-    except (TypeError, ValueError):
-        return False
-    return all(x.shape == y.shape and _close(x, y, rtol) for x, y in pairs)
-
-
-def _equal_inputs(a: Any, b: Any) -> bool:
-    if isinstance(b, list | tuple):
-        return len(a) == len(b) and all(_equal_inputs(x, y) for x, y in zip(a, b, strict=True))
-    if isinstance(b, np.ndarray):
-        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=b.dtype.kind == "f")
-    return bool(a == b) or not isinstance(b, int | float | str | bool)
-
-
 def _same(runs: list[Run], others: list[Run] | None) -> bool:
     """Did both do the same on these cases, errors included?"""
     if others is None:
         return False
     for run, other in zip(runs, others, strict=True):
         if run.error is not None or other.error is not None:
-            if type(run.error) is not type(other.error):
+            if _kind(run) != _kind(other):
                 return False
-        elif not _equal(run.outputs, other.outputs, 1e-4 if _is_float32(run) else 1e-8):
+        elif not equal(run.outputs, other.outputs, 1e-4 if _is_float32(run) else 1e-8):
             return False
     return True
+
+
+def _kind(run: Run) -> str:
+    """The class of its error."""
+    return run.error.kind if run.error else ""
 
 
 def _is_float32(run: Run) -> bool:
@@ -334,10 +231,10 @@ def _is_float32(run: Run) -> bool:
 
 def _diagnosis(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> tuple[str, str]:
     """(a suspicion and a question, which mistake it is); empty where nothing is certain."""
-    if any(isinstance(run.error, LockedError) for run in runs):
+    if any(_kind(run) == "LockedError" for run in runs):
         return "", "locked"
     tried = [
-        (wrong, [_run(exercise, function, case) for case in exercise.cases])
+        (wrong, [run_on(exercise, function, case) for case in exercise.cases])
         for wrong in exercise.wrongs
         for function in (wrong.function, *wrong.variants)
     ]
@@ -352,7 +249,7 @@ def _diagnosis(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> 
     if first is None:
         return "", ""
     run, want = runs[first], expected[first]
-    if isinstance(run.error, UnboundLocalError):
+    if _kind(run) == "UnboundLocalError":
         return "A name that is assigned inside a function is local to it: give it another.", "local"
     if not run.outputs or _wrong_shape(run.outputs, want, run.case):
         return "", ""
@@ -369,7 +266,7 @@ def _diagnosis(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> 
 
 
 def _right(exercise: Exercise, run: Run, want: Outputs) -> bool:
-    return _equal(run.outputs, want, max(_rtol(exercise, value) for value in want.values()))
+    return equal(run.outputs, want, max(_rtol(exercise, value) for value in want.values()))
 
 
 def _finite(run: Run) -> bool:
@@ -384,13 +281,13 @@ def _finite(run: Run) -> bool:
 def _factor(run: Run, name: str, want: Any) -> str | None:
     """Is the first output that is wrong the right one times a number?"""
     got, want = np.ravel(np.asarray(run.outputs[name], float)), np.ravel(want).astype(float)
-    if got.shape != want.shape or _close(got, want, 1e-5) or not np.isfinite(got).all():
+    if got.shape != want.shape or close(got, want, 1e-5) or not np.isfinite(got).all():
         return None
     largest = int(np.argmax(abs(want)))
     if want[largest] == 0 or len(want) < 2:
         return None
     factor = float(got[largest] / want[largest])
-    if not factor or not _close(got, factor * want, 1e-6):
+    if not factor or not close(got, factor * want, 1e-6):
         return None
     named = constant_factor(
         factor, tuple(part.shape for part in run.case.inputs if isinstance(part, np.ndarray))
