@@ -212,7 +212,8 @@ def test_a_result_as_large_as_the_machine(tmp_path, capfd):
     text = "import numpy as np\ndef my_softmax(z):\n    return np.zeros((3000, 3000))\n"
     (tmp_path / "ana.py").write_text(text, encoding="utf-8")
     code, (row,) = table(capfd, tmp_path / "ana.py")
-    assert (code, row["05.1"]) == (1, "0")
+    assert code == 1
+    assert int(row["05.1"]) * 2 < 9
 
 
 def test_endless_output_does_not_fill_the_disk(tmp_path, capfd):

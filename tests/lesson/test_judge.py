@@ -18,7 +18,7 @@ class Odd:
 JUNK = [
     None, "a", 3, np.nan, [], [[1, 2], [3]], (1, None), {}, {"a": 1}, Odd(), np.array(["a"]),
     np.array([]), np.full((3, 7), np.nan), True, object, (None, None), (1.0, lambda dy: "a"),
-    (1.0, lambda dy: None), (1.0, lambda dy: (np.ones(3), None)), iter([1]),
+    (1.0, lambda dy: None), (1.0, lambda dy: (np.ones(3), None)), iter([1]), 10**400, 1j,
 ]  # fmt: skip
 
 
