@@ -896,3 +896,47 @@ def test_ctrl_c_saves_and_exits_130(here):
     assert said[1] == said[2] == said[4]
     assert newest(here).name.encode() in said[3]
     assert GPT.from_pretrained(newest(here)).num_parameters() > 0
+
+
+def test_info_names_the_blas_and_says_where_there_is_none(capfd):
+    from tinygpt.cli.info import blas
+
+    assert run(["info"]) == 0
+    assert re.search(r"^BLAS +\S", capfd.readouterr().out, re.M)
+    none = {"Build Dependencies": {"blas": {"name": "none", "found": False}}}
+    assert "pip install --force-reinstall numpy" in blas([], none)
+    assert "pip install" in blas([], {})
+    apple = {"Build Dependencies": {"blas": {"name": "accelerate", "found": True}}}
+    assert blas([], apple) == "accelerate"
+
+
+def test_the_fastest_way_of_the_other_side_is_found():
+    from tinygpt.bench.rotation import fastest
+
+    ways = {"slow": lambda: time.sleep(0.02), "fast": lambda: None, "middle": lambda: sum([1] * 9)}
+    assert fastest(ways) != "slow"
+
+
+@pytest.mark.parity
+def test_each_way_of_pytorch_does_the_same_work():
+    torch = pytest.importorskip("torch")
+    from tinygpt.bench import torch_gpt
+    from tinygpt.models.gpt import GPT, GPTConfig
+
+    config = GPTConfig(vocab_size=11, block_size=8, n_layer=2, n_head=2, n_embd=8)
+    mine = GPT(config)
+    model = torch_gpt.TorchGPT(config).load(mine.state_dict())
+    ids = torch.arange(16).reshape(2, 8) % 11
+    before = torch_gpt.Block.way
+    try:
+        for way in torch_gpt.WAYS.values():
+            torch_gpt.Block.way = staticmethod(way)
+            expected = mine.loss(ids.numpy(), ids.numpy()).item()
+            assert model.loss(ids, ids).item() == pytest.approx(expected, abs=1e-6)
+    finally:
+        torch_gpt.Block.way = before
+    writer = torch_gpt.Writer(model)
+    texts = []
+    for writer.way in torch_gpt.WRITING_WAYS:
+        texts.append(writer.write([1, 2, 3], 4))
+    assert texts[0] == texts[1] == mine.generate([1, 2, 3], 4, temperature=0)[0, 3:].tolist()

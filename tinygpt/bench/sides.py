@@ -90,6 +90,8 @@ def report(what: str, config: str, times: list[Times]) -> str:
     lines.append(
         f"{done / 1e9:.1f} {unit}, {done / peak:.0%} of the {peak / 1e9:.1f} of {name} in this run"
     )
+    lines += [f"{t.name}: {t.said['way']} was its fastest way here" for t in others
+              if "way" in t.said]  # fmt: skip
     for t in torch_limit:
         lines.append(f"{t.said['flops'] / t.minimum / 1e9:.1f} {unit} is PyTorch's own sgemm")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """The same GPT in PyTorch, as its users write it at their best: fused attention, fused AdamW, no
-copies. Only here to be compared with; PyTorch is no dependency.
+copies. Where there are several such ways (WAYS), each is tried before anything is timed, and the
+fastest one is what tinygpt is compared with. Only here for that; PyTorch is no dependency.
 """
 
 from typing import Any
@@ -9,8 +10,20 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+WAYS = {  # to get q, k and v (B, H, T, D) out of c_attn's result (B, T, 3C)
+    "split, then view (nanoGPT's)": lambda qkv, H: (
+        part.view(*qkv.shape[:2], H, -1).transpose(1, 2) for part in qkv.chunk(3, dim=2)
+    ),
+    "one view, then unbind": lambda qkv, H: (
+        qkv.view(*qkv.shape[:2], 3, H, -1).permute(2, 0, 3, 1, 4).unbind(0)
+    ),
+}
+WRITING_WAYS = ("addmm, weights turned once", "nn.Linear")
+
 
 class Block(nn.Module):
+    way = WAYS["split, then view (nanoGPT's)"]
+
     def __init__(self, C: int, n_head: int, bias: bool):
         super().__init__()
         self.n_head = n_head
@@ -20,8 +33,7 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor, cache: Any = None) -> torch.Tensor:
         B, T, C = x.shape
-        heads = self.c_attn(self.ln_1(x)).view(B, T, 3, self.n_head, -1).permute(2, 0, 3, 1, 4)
-        q, k, v = heads.unbind(0)
+        q, k, v = type(self).way(self.c_attn(self.ln_1(x)), self.n_head)
         if cache is not None:
             k, v = cache.extend(k, v)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=T > 1)
@@ -99,11 +111,11 @@ def trainer(model: TorchGPT, lr: float, betas: tuple[float, float], weight_decay
 
 
 class Writer:
-    """Greedy writing with a KV cache. PyTorch multiplies a single row fastest as addmm with weights
-    that lie as (in, out), so they are turned once."""
+    """Greedy writing with a KV cache. On some processors PyTorch multiplies a single row fastest as
+    addmm with weights that lie as (in, out), so that they are turned once; on others as it is."""
 
     def __init__(self, model: TorchGPT):
-        self.m = model.eval()
+        self.m, self.way = model.eval(), WRITING_WAYS[0]
         self.w = [
             [
                 (layer.weight.detach().t().contiguous(), layer.bias.detach())
@@ -128,6 +140,8 @@ class Writer:
 
     def _next(self, id: int, place: int, caches: Any, C: int, H: int) -> torch.Tensor:
         m = self.m
+        if self.way == "nn.Linear":
+            return m.hidden(torch.tensor([[id]]), place, caches)[:, -1]
         x = (self.table[id] + m.wpe.weight[place]).view(1, C)
         for block, cache, (attn, proj, fc, down) in zip(m.h, caches, self.w, strict=True):
             q, k, v = torch.addmm(attn[1], block.ln_1(x), attn[0]).view(3, 1, H, 1, C // H)

@@ -6,12 +6,13 @@ each chooses how to use them. The first losses are compared before anything is t
 
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from tinygpt.bench.configs import SETUPS
-from tinygpt.bench.rotation import serve
+from tinygpt.bench.rotation import fastest, serve
 from tinygpt.models.gpt import GPT
 from tinygpt.training.arguments import TrainingArguments
 from tinygpt.training.forked import forked
@@ -47,11 +48,29 @@ def pytorch(name: str, folder: Path, compiled: bool = False) -> None:
     s = SETUPS[name]
     model = torch_gpt.TorchGPT(s.model).load(GPT.from_pretrained(folder).state_dict())
     step = torch_gpt.trainer(model, LR, BETAS, DECAY)
-    if compiled:
-        model.loss = torch.compile(model.loss)
     data = [tuple(torch.from_numpy(np.ascontiguousarray(a)) for a in b) for b in batches(name)]
+    plain, losses = model.loss, {}
+
+    def by(way: str) -> None:
+        torch_gpt.Block.way = staticmethod(torch_gpt.WAYS[way])
+        if compiled:
+            losses[way] = losses.get(way) or torch.compile(plain)
+            model.loss = losses[way]
+
+    def steps(way: str) -> Callable[[], object]:
+        each = _each(data, step)
+
+        def work() -> object:
+            by(way)
+            return each()
+
+        return work
+
+    by(next(iter(torch_gpt.WAYS)))
     first = float(step(*data[0]).detach())
-    serve(_each(data, step), s.times, loss=first, threads=torch.get_num_threads())
+    way = fastest({way: steps(way) for way in torch_gpt.WAYS}, s.times)
+    by(way)
+    serve(_each(data, step), s.times, loss=first, threads=torch.get_num_threads(), way=way)
 
 
 def _each(data, step):

@@ -7,13 +7,14 @@ compared before anything is timed.
 import importlib
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from tinygpt.backend import keep_freed_memory
 from tinygpt.bench.configs import SETUPS
-from tinygpt.bench.rotation import serve
+from tinygpt.bench.rotation import fastest, serve
 from tinygpt.models.gpt import GPT
 
 PROMPT, TOKENS = 64, 32
@@ -39,7 +40,13 @@ def pytorch(name: str, folder: Path) -> None:
     state = GPT.from_pretrained(folder).state_dict()
     writer = torch_gpt.Writer(torch_gpt.TorchGPT(SETUPS[name].model).load(state))
     ids = prompt(name)
-    serve(lambda: writer.write(ids, TOKENS), first=writer.write(ids, TOKENS))
+
+    def work(way: str) -> list[int]:
+        writer.way = way
+        return writer.write(ids, TOKENS)
+
+    way = fastest({way: partial(work, way) for way in torch_gpt.WRITING_WAYS}, rounds=3)
+    serve(partial(work, way), first=work(way), way=way)
 
 
 def transformers(name: str, folder: Path) -> None:
