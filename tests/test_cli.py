@@ -63,8 +63,8 @@ def test_train_then_generate(here, capfd):
     assert "step/s" not in err  # no bar where the output is no terminal, and no line in a minute
     names = {p.name for p in folder.iterdir()}
     assert names == {
-        "config.json", "model.safetensors", "tokenizer.json", "run.json", "log.jsonl", "loss.png",
-        "checkpoints", "tokenizer_config.json", ".lock",
+        "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json", "run.json", "log.jsonl", "loss.png", "checkpoints", ".lock",
     }  # fmt: skip
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert record["training"]["max_steps"] == 4
@@ -600,7 +600,7 @@ def test_corpora(here, capfd, monkeypatch):
         (["bench", "engine", "--rounds", "0"], "rounds >= 1, got 0"),
         (
             ["dance"],
-            "no command 'dance': expected train, generate, eval, look, runs, corpora",
+            "no command 'dance': expected train, generate, eval, look, export, runs",
         ),
     ],
 )
@@ -940,3 +940,20 @@ def test_each_way_of_pytorch_does_the_same_work():
     for writer.way in torch_gpt.WRITING_WAYS:
         texts.append(writer.write([1, 2, 3], 4))
     assert texts[0] == texts[1] == mine.generate([1, 2, 3], 4, temperature=0)[0, 3:].tolist()
+
+
+@pytest.mark.parametrize("command", ["train", "generate", "eval", "look", "bench", "gradcheck",
+                                     "check", "export"])  # fmt: skip
+def test_help_says_how_an_option_is_typed(command, capfd):
+    assert run([command, "--help"]) == 0
+    out = capfd.readouterr().out.replace("--device {None}|STR", "")
+    assert "{None}" not in out and "that cannot be" not in out and "run-and-" not in out
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"), [(["--n-head", "3"], "tinygpt: n_embd=128 is not divisible by n_head=3"),
+                           (["--batch-size", "0"], "tinygpt: expected a whole number batch_size")]
+)  # fmt: skip
+def test_a_setting_that_cannot_be_is_said_in_its_own_words(setting, words, capfd):
+    assert run(["train", *setting]) == 2
+    assert capfd.readouterr().err.startswith(words)

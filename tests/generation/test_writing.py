@@ -13,6 +13,8 @@ from tinygpt.text import BPETokenizer, ByteTokenizer
 class Scripted:
     """A model that writes given bytes."""
 
+    stop_ids = ()
+
     class config:
         vocab_size = 256
 

@@ -226,6 +226,23 @@ def test_export_does_not_write_over_a_model(tmp_path, capsys):
     assert "is a file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], None),
+        (["--no-bias"], "transformers reads it after: tinygpt export"),
+        (["--position", "alibi"], "transformers has no form for it: position = alibi"),
+    ],
+)
+def test_train_says_whether_transformers_reads_the_run(tmp_path, capsys, options, words):
+    (tmp_path / "text.txt").write_text("one two three four\n" * 60)
+    small = "--max-steps 1 --n-layer 1 --n-embd 8 --n-head 1 --block-size 4 --tokenizer byte"
+    assert main(["train", str(tmp_path / "text.txt"), *small.split(), "--workers", "1",
+                 "--output-dir", str(tmp_path / "runs"), *options]) == 0  # fmt: skip
+    out = capsys.readouterr().out
+    assert words in out if words else "transformers" not in out
+
+
 def test_own_parts_are_not_exported():
     with pytest.raises(ValueError, match="the model, a Mine"):
         exportable(Mine(SMALL))

@@ -24,6 +24,18 @@ def shape_of(a: Any) -> tuple[int, ...] | None:
     return getattr(a, "shape", None)
 
 
+def extreme(x: Array, y: Array, axis: Any, keepdims: bool) -> tuple[Array, Any]:
+    """The result of max or min and its way back, from the largest or smallest of x over axis, the
+    axes kept in y. Equal ones share the gradient: of (2, 2, 1) the first two get one half each."""
+
+    def backward(dy: Array) -> Array:
+        hit = (x == y).astype(x.dtype)
+        hit /= hit.sum(axis=axis, keepdims=True)
+        return spread(dy, x.shape, axis, keepdims) * hit
+
+    return y if keepdims else y.squeeze(axis) if axis is not None else y.reshape(()), backward
+
+
 def spread(dy: Array, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Array:
     """dy of a reduction, back over the axes that were reduced."""
     xp = array_module(dy)

@@ -3,7 +3,7 @@
 A GPT needs none of them. They are what one reaches for when writing something else.
 """
 
-from tinygpt.autograd.broadcasting import shape_of, spread, unbroadcast
+from tinygpt.autograd.broadcasting import extreme, shape_of, spread, unbroadcast
 from tinygpt.autograd.engine import op
 from tinygpt.backend import array_module, like
 
@@ -98,14 +98,7 @@ def min(x, /, *, axis=None, keepdims=False):
 
     Equal minima share the gradient.
     """
-    y = x.min(axis=axis, keepdims=True)
-
-    def backward(dy):
-        hit = (x == y).astype(x.dtype)
-        hit /= hit.sum(axis=axis, keepdims=True)
-        return spread(dy, x.shape, axis, keepdims) * hit
-
-    return y if keepdims else y.squeeze(axis) if axis is not None else y.reshape(()), backward
+    return extreme(x, x.min(axis=axis, keepdims=True), axis, keepdims)
 
 
 @op

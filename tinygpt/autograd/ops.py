@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 
-from tinygpt.autograd.broadcasting import shape_of, spread, unbroadcast
+from tinygpt.autograd.broadcasting import extreme, shape_of, spread, unbroadcast
 from tinygpt.autograd.engine import op
 from tinygpt.autograd.more_ops import (
     abs,
@@ -259,14 +259,7 @@ def max(x, /, *, axis=None, keepdims=False):
 
     Equal maxima share the gradient: of (2, 2, 1) the first two get one half each.
     """
-    y = x.max(axis=axis, keepdims=True)
-
-    def backward(dy):
-        hit = (x == y).astype(x.dtype)
-        hit /= hit.sum(axis=axis, keepdims=True)
-        return spread(dy, x.shape, axis, keepdims) * hit
-
-    return y if keepdims else y.squeeze(axis) if axis is not None else y.reshape(()), backward
+    return extreme(x, x.max(axis=axis, keepdims=True), axis, keepdims)
 
 
 # ------------------------------------------------------------------------------------ products

@@ -74,8 +74,7 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(
             f"tinygpt: memory ran out{f' ({error})' if str(error) else ''}. A smaller "
-            f"--batch-size, "
-            f"--micro-batch-size, --block-size, --n-embd or --n-layer needs less",
+            f"--batch-size, --micro-batch-size, --block-size, --n-embd or --n-layer needs less",
             file=sys.stderr,
         )
         return 2

@@ -3,14 +3,14 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from tyro.conf import Positional
 
 from tinygpt.bench import cache, engine, growth, ops, reach, samplers, sides
 from tinygpt.cli.evaluate import held_out_ids
-from tinygpt.cli.settings import parse
+from tinygpt.cli.settings import parse, shown
 from tinygpt.files import write_text
 from tinygpt.models.gpt import GPT
 from tinygpt.text.load import load_tokenizer
@@ -41,15 +41,20 @@ class BenchCommand:
     what: Positional[
         Literal["train", "loss", "generate", "ops", "engine", "cache", "samplers"]
     ]  # what to measure
-    run: Positional[Path | None] = None  # samplers: the folder of a run (default: the newest)
-    config: Literal["M", "A", "B", "C", "D"] | None = None  # train: M to C; generate: D
+    run: Positional[
+        Annotated[Path | None, shown("[RUN]", "samplers: a run (default: the newest)")]
+    ] = None
+    config: Annotated[
+        Literal["M", "A", "B", "C", "D"] | None, shown("{M,A,B,C,D}", "train: M to C; generate: D")
+    ] = None
     vs: tuple[Literal["torch", "torch.compile", "transformers"], ...] = ()  # also time these
     rounds: int = 9  # how often each side is timed
     seeds: int = 3  # loss: how many runs of each way
     grid: bool = False  # train: vary width, depth, block and batch
     length: int = 256  # samplers: tokens of each text
-    output: Path | None = None  # cache, grid: the picture; default: cache.png, growth.png
-    json: Path | None = None  # train, loss, generate: all times as JSON
+    # cache, grid: the picture; default: cache.png, growth.png
+    output: Annotated[Path | None, shown("FILE.png")] = None
+    json: Annotated[Path | None, shown("FILE.json")] = None  # train, loss, generate: all times
 
 
 def bench(argv: list[str]) -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
-from tinygpt.cli.settings import parse
+from tinygpt.cli.settings import parse, shown
 from tinygpt.lesson.exercises import EXERCISES
 from tinygpt.lesson.grading import Graded, grade
 from tinygpt.progress import progress
@@ -28,7 +28,9 @@ class CheckCommand:
     tinygpt check students/*.ipynb --csv > points.csv
     """
 
-    files: Positional[Annotated[tuple[Path, ...], arg(metavar="FILE.py|FILE.ipynb ...")]]
+    files: Positional[
+        Annotated[tuple[Path, ...], shown("FILE.py|FILE.ipynb ...", "what the students wrote")]
+    ]
     csv: bool = False  # comma-separated values in place of the table
     why: bool = False  # also say what is wrong first, as `check` in the lesson does
     timeout: float = 60.0  # seconds for each file

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
 from tinygpt.cli import settings as s
 from tinygpt.cli.train import own_text
@@ -33,10 +33,16 @@ class EvalCommand:
     tinygpt eval RUN my-text.txt: on another text
     """
 
-    # a run (default: the newest), and a corpus or a path (default: what the run was trained on)
-    run_and_corpus: Positional[Annotated[tuple[str, ...], arg(metavar="[RUN] [CORPUS]")]] = ()
-    # validation, train or all; default: validation of the run's own text, all of another
-    part: Literal["validation", "train", "all"] | None = None
+    run_and_corpus: Positional[
+        Annotated[
+            tuple[str, ...],
+            s.shown("[RUN] [CORPUS]", "a run (default: the newest), and a text (default: its own)"),
+        ]
+    ] = ()
+    # default: validation of the run's own text, all of another
+    part: Annotated[
+        Literal["validation", "train", "all"] | None, s.shown("{validation,train,all}")
+    ] = None
     clean: bool = False  # another text: as train --clean
     encoding: str = "utf-8"  # another text: its encoding
     batch_size: int = 12  # windows at a time

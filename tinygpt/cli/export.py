@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
-from tinygpt.cli.settings import parse
+from tinygpt.cli.settings import parse, shown
 from tinygpt.models.export import exportable
 from tinygpt.models.gpt import GPT
 from tinygpt.models.pretrained import CONFIG_FILE
@@ -21,8 +21,11 @@ class ExportCommand:
     ids. What their layouts of GPT-2 and Llama cannot say is refused by name."""
 
     run_and_folder: Positional[
-        Annotated[tuple[str, ...], arg(metavar="[RUN] FOLDER")]
-    ] = ()  # a run (default: the newest), and the new folder
+        Annotated[
+            tuple[str, ...],
+            shown("[RUN] FOLDER", "a run (default: the newest), and the new folder"),
+        ]
+    ] = ()
 
 
 def export(argv: list[str]) -> None:

@@ -1,13 +1,13 @@
 """tinygpt generate: write text with a trained model."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, UseAppendAction
 
 from tinygpt.backend import keep_freed_memory
-from tinygpt.cli.settings import given_names, parse
+from tinygpt.cli.settings import given_names, parse, shown
 from tinygpt.generation.sampler import check_settings
 from tinygpt.generation.writing import generate_texts, stream_text
 from tinygpt.models.gpt import GPT
@@ -29,8 +29,11 @@ class GenerateCommand:
     """
 
     run_and_prompt: Positional[
-        Annotated[tuple[str, ...], arg(metavar="[RUN] [PROMPT]")]
-    ] = ()  # the folder of a run (default: the newest in runs/), and how the text begins
+        Annotated[
+            tuple[str, ...],
+            shown("[RUN] [PROMPT]", "a run (default: the newest), and how the text begins"),
+        ]
+    ] = ()
     max_new_tokens: int = 200  # how many tokens to write
     temperature: float = 0.8  # below 1 safer, above 1 wilder; 0 as --greedy
     top_k: int = 40  # choose among the k likeliest tokens; 0: among all
@@ -41,7 +44,7 @@ class GenerateCommand:
     num_beams: int = 1  # above 1: the likeliest text that a beam search finds, nothing is drawn
     num_samples: int = 1  # how many texts
     stop: UseAppendAction[tuple[str, ...]] = ()  # end before this text; may be given several times
-    seed: int | None = None  # the same seed writes the same text
+    seed: Annotated[int | None, shown("INT")] = None  # the same seed writes the same text
     use_cache: bool = True  # keep keys and values of what was read; off: read all anew each token
     interactive: bool = False  # ask for one prompt after the other
     allow_special: bool = False  # <|endoftext|> in the prompt is the special token, not its letters
@@ -85,6 +88,7 @@ def _dashes(argv: list[str]) -> list[str]:
     """A prompt that begins with a dash, told from an option by its blanks, goes behind "--"."""
     if "--" in argv:
         return argv
+    switches = {f.name for f in fields(GenerateCommand) if f.type is bool} | {"help", "h"}
     prompts = [a for a in argv if a.startswith("-") and " " in a.split("=")[0]]
     if not prompts:
         return argv
@@ -95,16 +99,13 @@ def _dashes(argv: list[str]) -> list[str]:
             words.append(a)
         else:
             options.append(a)
-            takes = "=" not in a and a.lstrip("-").replace("_", "-") not in SWITCHES
+            name = a.lstrip("-").replace("-", "_").removeprefix("no_")
+            takes = "=" not in a and name not in switches
             if takes and i + 1 < len(argv):
                 options.append(argv[i + 1])
                 i += 1
         i += 1
     return [*options, "--", *words]
-
-
-SWITCHES = {"greedy", "no-greedy", "interactive", "no-interactive", "use-cache", "no-use-cache",
-            "allow-special", "no-allow-special", "help", "h"}  # fmt: skip
 
 
 def run_and_rest(words: list[str]) -> tuple[str | None, list[str]]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
 from tinygpt.autograd.engine import Op
 from tinygpt.autograd.gradcheck import GradientError
 from tinygpt.backend import gpu
-from tinygpt.cli.settings import parse
+from tinygpt.cli.settings import parse, shown
 from tinygpt.testing.cases import CASES, check_op
 
 
@@ -19,8 +19,9 @@ from tinygpt.testing.cases import CASES, check_op
 class GradcheckCommand:
     """Hold the gradient of every op against finite differences; exit code 1 if one is wrong."""
 
-    names: Positional[Annotated[tuple[str, ...], arg(metavar="[NAME ...]")]] = ()  # ops; none: all
-    mine: Path | None = None  # a Python file with ops of your own, named as the library's
+    names: Positional[Annotated[tuple[str, ...], shown("[NAME ...]", "ops; none: all")]] = ()
+    # a Python file with ops of your own, named as the library's
+    mine: Annotated[Path | None, shown("FILE.py")] = None
     device: str = "cpu"  # "cpu", "gpu", "gpu:1"
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
 from tinygpt.cli.generate import check_prompt
-from tinygpt.cli.settings import parse
+from tinygpt.cli.settings import parse, shown
 from tinygpt.lesson import pictures
 from tinygpt.models.gpt import GPT
 from tinygpt.models.pretrained import SHIPPED
@@ -28,9 +28,13 @@ class LookCommand:
     """
 
     run_and_text: Positional[
-        Annotated[tuple[str, ...], arg(metavar="[RUN] TEXT")]
-    ] = ()  # a run (default: the newest), and what it reads, at most 64 tokens
-    output: Path | None = None  # the picture; default: look.png in the folder of the run
+        Annotated[
+            tuple[str, ...],
+            shown("[RUN] TEXT", "a run (default: the newest), and at most 64 tokens"),
+        ]
+    ] = ()
+    # the picture; default: look.png in the folder of the run
+    output: Annotated[Path | None, shown("FILE.png")] = None
 
 
 def look(argv: list[str]) -> None:

@@ -3,6 +3,8 @@
 The order is: the preset, then --config FILE, then the other options; the last one that speaks wins.
 """
 
+import contextlib
+import io
 import json
 import sys
 import tomllib
@@ -11,19 +13,33 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from tyro.conf import OmitArgPrefixes
+from tyro.conf import OmitArgPrefixes, arg
 
 from tinygpt.models.gpt import GPTConfig
 from tinygpt.text.corpora import DataArguments
 from tinygpt.training.arguments import PRESETS, TrainingArguments
 
 
+def shown(metavar: str, explained: str | None = None) -> Any:
+    """How an option without a default is shown in --help: --seed INT, not --seed {None}|INT."""
+    return arg(metavar=metavar, help=explained, help_behavior_hint="")
+
+
 def parse(kind: Any, argv: list[str], name: str, default: Any = None) -> Any:
-    """The command line as one of the commands' dataclasses. Unknown options exit with 2."""
+    """The command line as one of the commands' dataclasses. Unknown options exit with 2.
+    ValueError, in its own words, where a dataclass refuses its settings."""
     more = {} if default is None else {"default": default}
+    said = io.StringIO()
     try:
-        return tyro.cli(kind, args=argv, prog=f"tinygpt {name}", config=(OmitArgPrefixes,), **more)
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(
+                kind, args=argv, prog=f"tinygpt {name}", config=(OmitArgPrefixes,), **more
+            )
     except SystemExit as error:
+        refused = error.__context__
+        if isinstance(getattr(refused, "arg", None), str):  # tyro's, of a whole group of options
+            raise ValueError(refused.message) from None  # type: ignore
+        print(said.getvalue(), end="", file=sys.stderr)
         if error.code:
             for hint in _hints(argv):
                 print(f"tinygpt: {hint}", file=sys.stderr)

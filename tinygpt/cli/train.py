@@ -4,7 +4,7 @@ import contextlib
 import shutil
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -13,6 +13,7 @@ from tyro.conf import Positional
 from tinygpt.backend import default_device, device_index, gpu
 from tinygpt.cli import settings as s
 from tinygpt.generation.writing import stream_text
+from tinygpt.models.export import is_published, obstacles
 from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.optim.schedule import learning_rate
 from tinygpt.text.batches import window_batches
@@ -62,11 +63,12 @@ class TrainCommand:
     training: TrainingArguments = field(default_factory=TrainingArguments)
     # settings that go by a name: tiny, nanogpt-cpu, baby, gpt2, finetune, lora
     preset: str = "tiny"
-    init: str | None = None  # begin with this trained model: a folder, or a published one (gpt2)
-    config: Path | None = None  # a run.json or a TOML file with settings
+    # begin with this trained model: a folder, a run, or a published one (gpt2)
+    init: Annotated[str | None, s.shown("MODEL")] = None
+    config: Annotated[Path | None, s.shown("FILE")] = None  # a run.json or a TOML with settings
     # go on with this run, or this resume point of it, as if it had never stopped; without a name
     # with the newest run
-    resume: Path | None = None
+    resume: Annotated[Path | None, s.shown("[RUN]")] = None
 
 
 def train(argv: list[str]) -> None:
@@ -92,6 +94,10 @@ def train(argv: list[str]) -> None:
     if not prompt.isprintable() or set(prompt[2:-1]) & set('"$`\\!\ufffd'):
         prompt = ""
     print(f"{which} is in {folder}; more: tinygpt generate{run_name}{prompt}")
+    if not is_published(trainer.model.config):
+        wrong = obstacles(trainer.model.config)
+        print(f"transformers has no form for it: {', '.join(wrong)}" if wrong else
+              f"transformers reads it after: tinygpt export {folder} FOLDER")  # fmt: skip
 
 
 def _with_newest(argv: list[str]) -> list[str]:
@@ -128,8 +134,7 @@ def _new_run(argv: list[str], held: contextlib.ExitStack) -> Trainer:
     if command.model.lora_rank and not init:
         raise ValueError(
             "adapters (--lora-rank) teach a trained model: name it with --init. Over random "
-            "weights "
-            "that stay frozen they learn next to nothing"
+            "weights that stay frozen they learn next to nothing"
         )
     device = _device(training)
 
@@ -139,9 +144,8 @@ def _new_run(argv: list[str], held: contextlib.ExitStack) -> Trainer:
     if training.warmup_steps >= training.max_steps:
         print(
             f"the warm-up of {training.warmup_steps} steps is as long as the run: its learning "
-            f"rate "
-            f"never reaches {training.learning_rate:g}. A run of {training.max_steps} steps wants "
-            f"--warmup-steps {max(training.max_steps // 10, 1)}"
+            f"rate never reaches {training.learning_rate:g}. A run of {training.max_steps} steps "
+            f"wants --warmup-steps {max(training.max_steps // 10, 1)}"
         )
     if init:
         model, tokenizer = _trained(init, command, given, device)
@@ -239,9 +243,10 @@ def _make_tokenizer(command: TrainCommand, corpus: Corpus, *, explicit: bool) ->
     special = command.data.special_tokens
     tokenizer = TOKENIZERS[kind].train(corpus.train, wanted, special)  # type: ignore[arg-type]
     if kind == "bpe" and tokenizer.vocab_size < size:
-        print(f"a small text: it has pairs for {tokenizer.vocab_size} tokens, not for {size}; "
-              f"these "
-              f"are taken")  # fmt: skip
+        print(
+            f"a small text: it has pairs for {tokenizer.vocab_size} tokens, not for {size}; these "
+            "are taken"
+        )
     return tokenizer
 
 
@@ -412,8 +417,7 @@ def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> Traine
     if saved["step"] >= training.max_steps:
         raise ValueError(
             f"{run} is finished: it has {saved['step']:,} steps of {training.max_steps:,}. To go "
-            f"on, "
-            f"give a larger --max-steps"
+            "on, give a larger --max-steps"
         )
     corpus = own_text(run, record, data, f"tinygpt train PATH --resume {where}")
     tokenizer = load_tokenizer(point)
@@ -421,9 +425,10 @@ def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> Traine
     trainer = _trainer(model, training, corpus, tokenizer, run)
     later = [p.name for p in checkpoints_after(run, saved["step"])]
     if later:
-        print(f"{', '.join(later)} and the log after step {saved['step']} are given up: the run "
-              f"goes "
-              f"on from an earlier point")  # fmt: skip
+        print(
+            f"{', '.join(later)} and the log after step {saved['step']} are given up: the run goes "
+            "on from an earlier point"
+        )
     trainer.restore(point)
     step = trainer.optimizer.steps
     _say_a_jump(record["training"], training, step)
@@ -458,8 +463,7 @@ def own_text(folder: Path, record: dict[str, Any], data: DataArguments, instead:
         )
         raise ValueError(
             f"the text of {folder} is not what it was: {data.corpus} {what}, so which part of it "
-            f"was "
-            f"held out is not known any more. Put the old text back, or: {instead}"
+            f"was held out is not known any more. Put the old text back, or: {instead}"
         )
     return corpus
 
@@ -478,6 +482,5 @@ def _say_a_jump(before: dict[str, Any], now: TrainingArguments, step: int) -> No
         print(
             f"the learning rate was {was:.2g} at step {step} and is {is_now:.2g} in the next: the "
             f"schedule now goes to step {now.max_steps}. --learning-rate {was:.2g} would go on "
-            f"from "
-            f"where it was"
+            "from where it was"
         )

@@ -30,7 +30,7 @@ def take_fields(
 
 @dataclass
 class GPTConfig:
-    """The shape of a GPT. ValueError for a shape that cannot be."""
+    """The shape of a GPT."""
 
     vocab_size: int = 1024  # tokens in the vocabulary (V)
     block_size: int = 64  # the longest text that the model sees at once, in tokens (T)
@@ -52,6 +52,7 @@ class GPTConfig:
     lora_alpha: float = 16.0  # an adapter counts alpha / rank
 
     def __post_init__(self) -> None:
+        """ValueError for a shape that cannot be."""
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
             self._whole(name, 1)
         for name in ("n_inner", "n_kv_head", "lora_rank"):

@@ -35,6 +35,11 @@ def obstacles(config: GPTConfig) -> list[str]:
     return found
 
 
+def is_published(config: GPTConfig) -> bool:
+    """Is a model of this config saved in a layout that transformers knows, as it is?"""
+    return llama_format.is_llama(vars(config)) or gpt2_format.is_gpt2(vars(config))
+
+
 def exportable(model: GPT) -> GPT:
     """The model itself, or another one that computes the same and that transformers can read.
     ValueError names what stands in the way."""
@@ -48,8 +53,7 @@ def exportable(model: GPT) -> GPT:
         )
     if model.config.lora_rank:
         model = copy.deepcopy(model).to("cpu").merge_adapters()
-    fields = vars(model.config)
-    if llama_format.is_llama(fields) or gpt2_format.is_gpt2(fields):
+    if is_published(model.config):
         return model
     c = replace(model.config, bias=True, position="learned", n_kv_head=0)
     gpt2 = GPT(c, seed=None, device="cpu")

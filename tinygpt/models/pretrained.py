@@ -52,9 +52,8 @@ def find(where: str | Path) -> Path:
         shown = name if len(name) < 80 else f"{name:.60} ..."
         raise ValueError(
             f"there is no model {shown!r}: expected the folder of a run (with a config.json in "
-            f"it), the name of a run in runs/, {', '.join(SHIPPED)}, or a published model such "
-            f"as gpt2 "
-            f"or owner/model. If it belongs to a text, put the whole text in quotes"
+            f"it), the name of a run in runs/, {', '.join(SHIPPED)}, or a published model such as "
+            "gpt2 or owner/model. If it belongs to a text, put the whole text in quotes"
         )
     folder = Path(name)
     try:

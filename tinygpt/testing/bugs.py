@@ -198,7 +198,7 @@ BUGS = [
     ),
     Bug(
         "equal maxima all get the gradient",
-        "autograd/ops.py",
+        "autograd/broadcasting.py",
         "        hit /= hit.sum(axis=axis, keepdims=True)\n",
         "",
         "random numbers are never equal",

@@ -89,7 +89,7 @@ OPTIMIZERS = ("adamw", "adam", "nadamw", "nadam", "sgd")
 
 @dataclass
 class TrainingArguments:
-    """The settings of a run. ValueError for one that cannot be."""
+    """The settings of a run."""
 
     max_steps: int = 2000  # optimiser steps in all
     batch_size: int = 12  # rows (windows of text) in each step
@@ -113,6 +113,7 @@ class TrainingArguments:
     output_dir: str = "runs"  # where the folders of runs are made
 
     def __post_init__(self) -> None:
+        """ValueError for a setting that cannot be."""
         for f in fields(self):  # NumPy's numbers are as good as Python's
             if isinstance(getattr(self, f.name), np.number):
                 setattr(self, f.name, getattr(self, f.name).item())

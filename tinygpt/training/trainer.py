@@ -75,8 +75,7 @@ class Trainer:
         if not isinstance(model, GPT):
             raise TypeError(
                 f"expected a GPT, or a subclass of it, got {type(model).__name__}: the loop by "
-                f"hand "
-                f"(README) trains any Module"
+                "hand (README) trains any Module"
             )
         self.model, self.arguments = model, arguments
         a, block_size = arguments, model.config.block_size
