@@ -114,15 +114,15 @@ def test_stop_ids_are_not_printed_and_end_the_text():
             vocab_size = 258
 
         def stream(self, ids, max_new_tokens, stop_ids=(), **settings):
-            self.stop_ids = stop_ids
+            self.given = stop_ids
             for id in (97, 257, 98, 256, 99):
                 yield np.array([id])
 
     scripted = Ends()
     assert "".join(stream_text(scripted, tokenizer, "x")) == "a<|end|>b"
-    assert scripted.stop_ids == [256]  # <|endoftext|> ends a text unasked
+    assert scripted.given == [256]  # <|endoftext|> ends a text unasked
     assert "".join(stream_text(scripted, tokenizer, "x", stop="<|end|>")) == "a"
-    assert scripted.stop_ids == [256, 257]
+    assert scripted.given == [256, 257]
     assert generate_texts(scripted, tokenizer, "x", stop_ids=(98,)) == ["xa<|end|>"]
 
 

@@ -133,8 +133,8 @@ def test_a_run_leaves_a_whole_folder(tmp_path):
     assert not t.model.training
     assert t.best[0] == 12  # the loss still falls, so the last model is the best
     assert sorted(os.listdir(tmp_path)) == [
-        ".lock", "checkpoints", "config.json", "generation_config.json", "log.jsonl", "loss.png", "model.safetensors",
-        "tokenizer.json", "tokenizer_config.json",
+        ".lock", "checkpoints", "config.json", "generation_config.json", "log.jsonl", "loss.png",
+        "model.safetensors", "tokenizer.json", "tokenizer_config.json",
     ]  # fmt: skip
     assert [p.name for p in checkpoints(tmp_path)] == ["step-12", "step-8"]
     again = GPT.from_pretrained(tmp_path)
