@@ -184,7 +184,8 @@ CANNOT = {
     "position = rotary": {"position": "rotary"},
     "norm = rms_norm": {"norm": "rms_norm"},
     "mlp = swiglu": {"mlp": "swiglu", "position": "none"},
-    "biases beside rotary": LLAMA | {"bias": True},
+    "bias = True": LLAMA | {"bias": True},
+    "rope_pairs = neighbours": LLAMA | {"rope_pairs": "neighbours"},
 }
 
 

@@ -211,6 +211,7 @@ def test_mingpt(tmp_path):
         ({"position": "alibi"}, "tinygpt"),
         ({"position": "rotary", "rope_base": 500.0}, "tinygpt"),
         ({"bias": False}, "tinygpt"),
+        (LLAMA | {"rope_pairs": "neighbours"}, "tinygpt"),
         ({"norm": "rms_norm"}, "tinygpt"),
         ({"mlp": "swiglu"}, "tinygpt"),
         ({"n_kv_head": 1}, "tinygpt"),

@@ -171,3 +171,20 @@ def test_rotary_of_given_positions():
             nn.rotary(x, positions=bad)
     with pytest.raises(ValueError, match="halves"):
         nn.rotary(x, pairs="interleaved")
+
+
+def test_a_model_whose_pairs_are_neighbours_is_one_of_halves_in_another_order():
+    """The channels of each query and key, even ones first: then the pairs are halves."""
+    settings = {"position": "rotary", "n_layer": 1, "n_head": 2, "n_embd": 8, "vocab_size": 11}
+    a = GPT(GPTConfig(**settings, rope_pairs="neighbours"))
+    b = GPT(GPTConfig(**settings))
+    a.h[0].attn.c_attn.weight.data[...] *= 30  # so that who looks at whom matters
+    state = a.state_dict()
+    order = np.arange(4).reshape(2, 2).T.reshape(-1)
+    columns = np.concatenate([4 * h + order for h in range(4)] + [np.arange(16, 24)])
+    for name in ("h.0.attn.c_attn.weight", "h.0.attn.c_attn.bias"):
+        state[name] = state[name][..., columns]
+    ids = np.array([[1, 2, 3, 4, 5, 6]])
+    assert np.abs(b(ids).numpy() - a(ids).numpy()).max() > 0  # not yet
+    b.load_state_dict(state)
+    np.testing.assert_allclose(b(ids).numpy(), a(ids).numpy(), atol=1e-6)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.nn.position import POSITIONS
+from tinygpt.nn.position import PAIRS, POSITIONS
 
 MOST, MOST_LAYERS = 1 << 40, 10_000  # beyond which a number is a typing error
 NORMS, MLPS = ("layer_norm", "rms_norm"), ("gelu", "gelu_exact", "swiglu")
@@ -42,6 +42,7 @@ class GPTConfig:
     tie_weights: bool = True  # the head is the table of the embedding
     position: str = "learned"  # learned, sinusoidal, rotary, alibi or none: see nn/position.py
     rope_base: float = 10_000.0  # rotary: how much slower each pair of channels turns
+    rope_pairs: str = "halves"  # rotary: channels that turn together; neighbours: as in GPT-J
     rope_scaling: tuple[float, ...] = ()  # rotary, stretched to longer texts: nn/position.py
     norm: str = "layer_norm"  # layer_norm, or rms_norm, which has no mean and no bias
     norm_eps: float = 1e-5  # added to the variance under the root
@@ -75,7 +76,8 @@ class GPTConfig:
             )
         if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise ValueError(f"expected 0 <= dropout < 1, got {self.dropout!r}")
-        for name, known in (("position", POSITIONS), ("norm", NORMS), ("mlp", MLPS)):
+        words = {"position": POSITIONS, "norm": NORMS, "mlp": MLPS, "rope_pairs": PAIRS}
+        for name, known in words.items():
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(f"expected {name} to be one of {known}, got {value!r}")

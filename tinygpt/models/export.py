@@ -22,17 +22,16 @@ from tinygpt.models.config import GPTConfig
 from tinygpt.models.gpt import GPT
 from tinygpt.nn.position import SinusoidalPosition
 
+NOT_GPT2 = {"position": ("rotary", "alibi"), "norm": ("rms_norm",), "mlp": ("swiglu",)}
+
 
 def obstacles(config: GPTConfig) -> list[str]:
-    """What of a config is neither in Llama's layout nor in GPT-2's, however it is written."""
-    if llama_format.is_llama(vars(config) | {"lora_rank": 0}):
-        return []
-    no = {"position": ("rotary", "alibi"), "norm": ("rms_norm",), "mlp": ("swiglu",)}
-    found = [f"{name} = {getattr(config, name)}" for name, values in no.items()
-             if getattr(config, name) in values]  # fmt: skip
-    if config.position == "rotary" and config.norm == "rms_norm" and config.mlp == "swiglu":
-        found = ["biases beside rotary positions"]  # all else is a Llama's
-    return found
+    """What keeps a model of this config out of GPT-2's layout and of Llama's, however it is
+    written: of the one that is nearer. Nothing where one of them can say it."""
+    fields = vars(config) | {"lora_rank": 0}  # adapters are merged
+    for_gpt2 = [name for name, values in NOT_GPT2.items() if fields[name] in values]
+    for_llama = [name for name, value in llama_format.SHAPE.items() if fields[name] != value]
+    return [f"{name} = {fields[name]}" for name in min(for_gpt2, for_llama, key=len)]
 
 
 def is_published(config: GPTConfig) -> bool:

@@ -93,6 +93,7 @@ class GPT(Module):
             n_kv_head=c.kv_heads,
             position=c.position,
             rope_base=c.rope_base,
+            rope_pairs=c.rope_pairs,
             rope_scaling=c.rope_scaling,
             dropout=c.dropout,
             **settings,

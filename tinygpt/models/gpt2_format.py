@@ -24,8 +24,10 @@ FIELDS = {
     "n_embd": "n_embd",
 }
 # fields of ours that only a file of model_type "tinygpt" has
-OWN = ("bias", "position", "rope_base", "rope_scaling", "norm", "mlp", "n_kv_head", "lora_rank",
-       "lora_alpha")  # fmt: skip
+OWN = (
+    "bias", "position", "rope_base", "rope_pairs", "rope_scaling", "norm", "mlp", "n_kv_head",
+    "lora_rank", "lora_alpha",
+)  # fmt: skip
 # what a config can ask for and this model has in one form only; upcasting is nothing in float32
 ONLY = {
     "scale_attn_weights": (True,),

@@ -22,7 +22,10 @@ FIELDS = {
     "n_inner": "intermediate_size",
 }
 # what makes a GPT a Llama
-SHAPE = {"position": "rotary", "norm": "rms_norm", "mlp": "swiglu", "bias": False, "lora_rank": 0}
+SHAPE = {
+    "position": "rotary", "rope_pairs": "halves", "norm": "rms_norm", "mlp": "swiglu",
+    "bias": False, "lora_rank": 0,
+}  # fmt: skip
 # what a config can ask for and this model has in one form only
 ONLY = {
     "hidden_act": ("silu", "swish"),

@@ -255,7 +255,7 @@ class CausalSelfAttention(Module):
 
     position: "rotary" turns queries and keys here, "alibi" takes slopes off the scores here; with
     any other, x has the positions in it already. With n_kv_head G below n_head queries share keys
-    and values (grouped.py); c_attn is (C, (H + 2G) D). rope_base, rope_scaling: see `rotary`.
+    and values (grouped.py); c_attn is (C, (H + 2G) D). rope_...: see `rotary`.
     ValueError for heads that do not divide.
     """
 
@@ -267,6 +267,7 @@ class CausalSelfAttention(Module):
         n_kv_head: int | None = None,
         position: str = "none",
         rope_base: float = 10_000.0,
+        rope_pairs: str = "halves",
         rope_scaling: tuple[float, ...] = (),
         dropout: float = 0.0,
         bias: bool = True,
@@ -279,7 +280,7 @@ class CausalSelfAttention(Module):
         if n_head % n_kv_head:
             raise ValueError(f"n_head={n_head} is not divisible by n_kv_head={n_kv_head}")
         self.n_head, self.n_kv_head, self.position = n_head, n_kv_head, position
-        self.rope = {"base": rope_base, "scaling": rope_scaling}
+        self.rope = {"base": rope_base, "pairs": rope_pairs, "scaling": rope_scaling}
         self.slopes = alibi_slopes(n_head) if position == "alibi" else None
         width = (n_head + 2 * n_kv_head) * (n_embd // n_head)
         self.c_attn = Linear(n_embd, width, bias=bias, std=0.02, rng=rng)

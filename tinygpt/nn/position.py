@@ -16,6 +16,7 @@ from tinygpt.autograd.engine import Tensor, op
 from tinygpt.backend import Array, array_module, like
 from tinygpt.nn.module import Module, Rng, normal
 
+PAIRS = ("halves", "neighbours")  # of channels, that rotary positions turn together
 POSITIONS = ("learned", "sinusoidal", "rotary", "alibi", "none")
 
 
@@ -69,8 +70,8 @@ def rotary(x, /, *, start=0, positions=None, base=10_000.0, scaling=(), pairs="h
     xp, (T, D), half = array_module(x), x.shape[-2:], x.shape[-1] // 2
     if D % 2:
         raise ValueError(f"rotary turns pairs of channels: D must be even, got {D}")
-    if pairs not in ("halves", "neighbours"):
-        raise ValueError(f'expected pairs "halves" or "neighbours", got {pairs!r}')
+    if pairs not in PAIRS:
+        raise ValueError(f"expected pairs to be one of {PAIRS}, got {pairs!r}")
     first, second = (
         (slice(0, half), slice(half, D)) if pairs == "halves" else (slice(0, D, 2), slice(1, D, 2))
     )
