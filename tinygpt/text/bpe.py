@@ -74,19 +74,21 @@ def apply_merges_plain(ids: list[int], ranks: Mapping[Pair, int]) -> list[int]:
 
 # How a text is cut into pieces; no token reaches over a cut. Contractions, then words, numbers and
 # signs with what may stand before them, then blanks. gpt2: Radford et al. 2019, section 2.2, as in
-# the published encoder.py; gpt4 (cl100k_base) and o200k: OpenAI's tiktoken; llama3: as gpt4.
+# the published encoder.py; gpt4 (cl100k_base) and o200k: OpenAI's tiktoken 0.14; llama3: its
+# tokenizer.json, which is how gpt4 was before.
 _ENDS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+_WORDS = r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+_BLANKS = r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 _UPPER, _LOWER = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}", r"\p{Ll}\p{Lm}\p{Lo}\p{M}"
 PATTERNS = {
     "gpt2": r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
-    "gpt4": _ENDS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-                    r"|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "gpt4": _ENDS + _WORDS + r"|\s+(?![\s\S])" + _BLANKS,  # blanks at the end stay one piece
+    "llama3": _ENDS + _WORDS + _BLANKS,
     "o200k": rf"[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]*[{_LOWER}]+{_ENDS}?"
              rf"|[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]+[{_LOWER}]*{_ENDS}?"
              r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
     "none": r"[\s\S]+",
 }  # fmt: skip
-PATTERNS["llama3"] = PATTERNS["gpt4"]
 
 # where a long text may be cut. In the newer patterns line ends belong to the sign before them; but
 # what follows a line end begins anew ("/" apart, in o200k)

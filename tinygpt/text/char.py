@@ -70,7 +70,7 @@ class CharTokenizer(Tokenizer):
 
     def _content(self) -> dict[str, Any]:
         single = {"type": "Split", "pattern": {"Regex": r"[\s\S]"}, "behavior": "Isolated"}
-        vocab = {token: id for id, token in enumerate([*self.characters, UNKNOWN])}
+        vocab = dict(zip([*self.characters, UNKNOWN], self._ordinary(), strict=True))
         return {
             "pre_tokenizer": single | {"invert": False},
             "decoder": {"type": "Fuse"},
@@ -79,8 +79,11 @@ class CharTokenizer(Tokenizer):
 
     @classmethod
     def _from_content(cls, content: Any, special_tokens: dict[str, int]) -> Self:
-        *characters, unknown = content["model"]["vocab"]
-        if list(content["model"]["vocab"].values()) != list(range(len(characters) + 1)):
+        special = special_tokens.keys()
+        vocab = {t: id for t, id in content["model"]["vocab"].items() if t not in special}
+        *characters, unknown = vocab
+        free = [i for i in range(len(vocab) + len(special)) if i not in special_tokens.values()]
+        if list(vocab.values()) != free[: len(vocab)]:
             raise ValueError("its ids are not 0, 1, 2, ... in order")
         if content.get("post_processor") or content.get("normalizer"):
             raise ValueError(

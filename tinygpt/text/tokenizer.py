@@ -179,6 +179,13 @@ class Tokenizer:
             "post_processor": None,
             **self._content(),
         }
+        # among the others too: `tokenizers` numbers a special token anew that is not there
+        vocab = content["model"]["vocab"]
+        both = vocab.keys() & self.special_tokens.keys()
+        if both:
+            raise ValueError(f"the special tokens {sorted(both)} are ordinary tokens too, which a "
+                             f"{TOKENIZER_FILE} cannot tell apart")  # fmt: skip
+        content["model"]["vocab"] = vocab | self.special_tokens
         text = json.dumps(content, ensure_ascii=False, indent=1)
         write_text(Path(folder) / TOKENIZER_FILE, text + "\n")
         # without it transformers takes the class from the model's type, and cuts texts otherwise
