@@ -202,6 +202,14 @@ def test_bench_loss(here, capfd, monkeypatch):
     assert fast["seconds"] == pytest.approx(100 * fast["step_seconds"])
 
 
+def test_bench_loss_without_its_text(here, capfd, monkeypatch):
+    from tinygpt.bench import reach
+
+    monkeypatch.setattr(reach, "CORPUS", "no-such-text.txt")
+    assert run(["bench", "loss"]) == 2
+    assert "no-such-text.txt" in capfd.readouterr().err
+
+
 def test_bench_loss_starts_a_process(here):
     from tinygpt.bench import reach
 
@@ -218,6 +226,7 @@ def test_the_peak_of_a_side_is_its_own_and_not_that_of_who_started_it():
     assert times.said["peak_bytes"] < 200e6 < large.nbytes
 
 
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is here")
 def test_bench_against_what_is_not_installed(capfd):
     assert run(["bench", "loss", "--vs", "torch"]) == 2
     assert "torch is not installed here: pip install torch" in capfd.readouterr().err

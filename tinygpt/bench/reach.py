@@ -119,7 +119,9 @@ def _pytorch(ours: GPT, a: TrainingArguments) -> Iterator[tuple[Any, Any]]:
 
 
 def run(seeds: int, pytorch: bool) -> dict[str, list[dict[str, Any]]]:
-    """Every way with seeds 1, 2, ...; RuntimeError where the two first ways do not do the same."""
+    """Every way with seeds 1, 2, ...; RuntimeError where the two first ways do not do the same,
+    ValueError where the text is not there and cannot be fetched."""
+    load_corpus(CORPUS)
     ways = [way for way in WAYS if pytorch or way != PYTORCH]
     results: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for seed, way in progress(
