@@ -167,7 +167,7 @@ class Tokenizer:
     def save(self, folder: str | Path) -> None:
         """Write tokenizer.json as Hugging Face's `tokenizers` does."""
         flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
-        content = {
+        content: dict[str, Any] = {
             "version": "1.0",
             "truncation": None,
             "padding": None,
