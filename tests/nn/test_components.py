@@ -514,3 +514,10 @@ def test_composed_ops_are_gradient_checked_together():
     check_gradient(nn.gelu_plain, normal(5))
     check_gradient(nn.layer_norm_plain, normal(3, 5), normal(5), normal(5))
     check_gradient(lambda z: nn.cross_entropy_plain(z, np.array([1, -100, 0])), normal(3, 4))
+
+
+def test_gelus_slope_is_the_gradient_that_runs():
+    x = normal(3, 7) * 3
+    one = Tensor(x, requires_grad=True)
+    nn.gelu(one).sum().backward()
+    np.testing.assert_allclose(one.grad, nn.gelu_slope_plain(Tensor(x)).numpy(), rtol=1e-11)

@@ -10,7 +10,7 @@ import pytest
 from tinygpt import AdamW, clip_grad_norm
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.nn import Module
-from tinygpt.optim import SGD, Adam, NAdam, NAdamW, learning_rate
+from tinygpt.optim import SGD, Adam, NAdam, NAdamW, adam, learning_rate, nadam
 
 RECORDED = np.load(Path(__file__).parents[1] / "recorded" / "optimizers.npz")
 
@@ -356,3 +356,20 @@ def test_no_warmup_and_a_warmup_that_never_ends():
 def test_a_schedule_that_there_is_not():
     with pytest.raises(ValueError, match=r"\['constant', 'linear', 'cosine', 'step'\], got 'exp'"):
         learning_rate(1, "exp", peak=1.0, floor=0.0, warmup=0, total=10)
+
+
+@pytest.mark.parametrize("kind", [Adam, AdamW, NAdamW])
+def test_the_plain_form_is_the_formula_that_runs(kind):
+    """Twenty steps of the lines that a reader sees first, and of the optimizer."""
+    plain = {Adam: adam.adam_plain, AdamW: adam.adamw_plain, NAdamW: nadam.nadamw_plain}[kind]
+    rng = np.random.default_rng(8)
+    p = Parameter(rng.standard_normal((3, 5)))
+    w, m, v = p.numpy().copy(), np.zeros((3, 5)), np.zeros((3, 5))
+    settings = {"lr": 0.03, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.1}
+    optimizer = kind([p], **settings)
+    for t in range(1, 21):
+        g = rng.standard_normal((3, 5))
+        p.grad = g
+        optimizer.step()
+        w, m, v = plain(w, g, m, v, t, **settings)
+        np.testing.assert_allclose(p.numpy(), w, rtol=1e-12)

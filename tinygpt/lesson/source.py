@@ -26,9 +26,11 @@ def show(thing: Any) -> None:
 
 
 def plain_twin(thing: Any) -> Any:
-    """The function NAME_plain beside the op NAME, or None."""
+    """The function name_plain beside the op or class of that name, or None."""
     name = getattr(thing, "__name__", "")
-    return getattr(sys.modules.get(getattr(thing, "__module__", None) or ""), f"{name}_plain", None)
+    return getattr(
+        sys.modules.get(getattr(thing, "__module__", None) or ""), f"{name.lower()}_plain", None
+    )
 
 
 def source(thing: Any) -> tuple[str, str]:

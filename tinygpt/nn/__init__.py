@@ -17,7 +17,7 @@ from tinygpt.nn.block import Block
 from tinygpt.nn.cross_entropy import cross_entropy, cross_entropy_plain
 from tinygpt.nn.dropout import Dropout, dropout
 from tinygpt.nn.embedding import Embedding, embedding, unembed
-from tinygpt.nn.gelu import erf, gelu, gelu_plain
+from tinygpt.nn.gelu import erf, gelu, gelu_plain, gelu_slope_plain
 from tinygpt.nn.grouped import share_heads, split_groups
 from tinygpt.nn.layernorm import LayerNorm, layer_norm, layer_norm_plain
 from tinygpt.nn.linear import Linear, linear
@@ -52,6 +52,7 @@ __all__ = [
     "erf",
     "gelu",
     "gelu_plain",
+    "gelu_slope_plain",
     "layer_norm",
     "layer_norm_plain",
     "linear",

@@ -1,4 +1,9 @@
-"""GELU: x where x is large, 0 where it is very negative, smooth between."""
+"""GELU: x where x is large, 0 where it is very negative, smooth between.
+
+y = x Phi(x)                                   Phi(x): the chance that a standard normal
+                                               number is below x
+  = x (1 + t) / 2,  t = tanh(c (x + a x^3))    nearly; c = sqrt(2 / pi), a = 0.044715
+"""
 
 import math
 
@@ -6,6 +11,19 @@ from tinygpt.autograd.engine import op, recording
 from tinygpt.backend import Array, array_module, pieces
 
 C, A = math.sqrt(2 / math.pi), 0.044715
+
+
+def gelu_plain(x):
+    """The formula of the tanh form on Tensors."""
+    t = (C * (x + A * x**3)).tanh()
+    return x * (1.0 + t) * 0.5
+
+
+def gelu_slope_plain(x):
+    """dy/dx of the tanh form, on Tensors. By the product rule, since tanh' = 1 - tanh^2:
+    (1 + t) / 2 + x (1 - t^2) / 2 u',  u = c (x + a x^3),  u' = c (1 + 3 a x^2)"""
+    t = (C * (x + A * x**3)).tanh()
+    return (1.0 + t) * 0.5 + x * (1.0 - t * t) * 0.5 * (C * (1.0 + 3.0 * A * x**2))
 
 
 @op
@@ -21,29 +39,29 @@ def gelu(x, /, *, approximate="tanh"):
     if approximate != "tanh":
         raise ValueError(f'expected approximate to be "tanh" or "none", got {approximate!r}')
     xp, shape = array_module(x), getattr(x, "shape", ())
-    x = xp.reshape(x, -1)  # a long row, to be cut into pieces
+    x = xp.reshape(x, -1)  # a long row, to be cut into pieces that fit into a CPU's cache
     x = x if x.dtype.kind == "f" else x * 1.0
     y = xp.empty_like(x)
-    slope = xp.empty_like(x) if recording() else None
+    slope = xp.empty_like(x) if recording() else None  # made now, with everything in cache
     for piece in pieces(x):
         z = x[piece]
         square = z * z
-        h = square * (C * A)  # c (x + a x^3) = x (c + c a x^2)
-        h += C
-        h *= z
-        xp.tanh(h, out=h)
-        h += 1.0
-        h *= 0.5  # h = (1 + t) / 2
+        u = square * (C * A)  # u = c (z + a z^3) = z (c + c a z^2)
+        u += C
+        u *= z
+        t = xp.tanh(u, out=u)
+        t += 1.0
+        h = xp.multiply(t, 0.5, out=t)  # (1 + t) / 2
         yz = xp.multiply(h, z, out=y[piece])
         if slope is None:
             continue
-        # dy/dx = h + x h',  h' = 2 h (1 - h) c (1 + 3 a x^2): made now, with everything in cache
+        # (1 - t^2) / 2 is 2 h (1 - h), so the slope is h + (1 - h) (z h) 2 u'
         square *= 6 * A * C
-        square += 2 * C
+        square += 2 * C  # 2 u' = 2 c (1 + 3 a z^2)
         square *= yz
-        s = xp.subtract(1.0, h, out=slope[piece])
-        s *= square
-        s += h
+        dz = xp.subtract(1.0, h, out=slope[piece])
+        dz *= square
+        dz += h
     y = y.reshape(shape)
     return y, (None if slope is None else lambda dy: dy * slope.reshape(shape))
 
@@ -53,11 +71,6 @@ def _gelu_exact(x):
     phi = 0.5 * (1.0 + erf(x * math.sqrt(0.5)))
     density = array_module(x).exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
     return x * phi, lambda dy: dy * (phi + x * density)
-
-
-def gelu_plain(x):
-    """The same as a composition of small ops on Tensors, line by line the formula."""
-    return x * (1.0 + (C * (x + A * x**3)).tanh()) * 0.5
 
 
 # --------------------------------------------------------------------------------------- erf

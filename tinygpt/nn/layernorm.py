@@ -1,4 +1,8 @@
-"""Layer norm: every row to mean 0 and variance 1, then scaled and shifted as was learned."""
+"""Layer norm: every row to mean 0 and variance 1, then scaled and shifted as was learned.
+
+n = (x - mean(x)) / sqrt(var(x) + eps)       over the C channels of each row
+y = n w + b
+"""
 
 import numpy as np
 
@@ -8,6 +12,23 @@ from tinygpt.backend import array_module, row_dot, row_sum
 from tinygpt.nn.module import Module
 
 
+def layer_norm_plain(x, weight, bias=None, *, eps=1e-5):
+    """The formula, line by line, on Tensors.   x (..., C), weight and bias (C,) -> (..., C)"""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    variance = (centred * centred).mean(axis=-1, keepdims=True)  # (..., 1)
+    n = centred / (variance + eps).sqrt()
+    y = n * weight
+    return y if bias is None else y + bias
+
+
+# Why the gradient has two means. Let s = 1 / sqrt(var + eps), so n_i = s (x_i - mean); dn = dy w.
+# A small rise of x_j changes n_i in three ways:
+#     directly, where i = j        s
+#     by the mean                  1/C of it is new in the mean:       - s / C
+#     by the variance              d var / dx_j = 2 (x_j - mean) / C, so
+#                                  d s / dx_j = - s^3 (x_j - mean) / C = - s^2 n_j / C,
+#                                  and n_i moves by                    - s n_i n_j / C
+# Times dn_i and summed over i:  dx_j = s (dn_j - mean(dn) - n_j mean(dn n)).
 @op
 def layer_norm(x, weight, bias=None, /, *, eps=1e-5):
     """n = (x - mean) / sqrt(var + eps),  y = n w + b.   x, y (..., C); w, b (C,)
@@ -18,37 +39,28 @@ def layer_norm(x, weight, bias=None, /, *, eps=1e-5):
     Ba, Kiros & Hinton 2016, "Layer Normalization", section 3.
     """
     xp, C = array_module(x), x.shape[-1]
-    n = x - row_sum(x) / C
-    r = row_dot(n, n) / C  # the variance, then 1 / sqrt(variance + eps)
-    r += eps
-    xp.sqrt(r, out=r)
-    xp.divide(1.0, r, out=r)
-    n *= r
+    centred = x - row_sum(x) / C
+    variance = row_dot(centred, centred) / C  # (..., 1)
+    s = 1.0 / xp.sqrt(variance + eps)
+    n = xp.multiply(centred, s, out=centred)
     y = n * weight
     if bias is not None:
         y += bias
 
-    def backward(dy):  # dn = dy w,  dx = r (dn - mean(dn) - n mean(dn n))
-        ones = xp.ones(dy.size // C, dy.dtype)
-        dx = dy * n
-        dw = ones @ dx.reshape(-1, C)
+    def backward(dy):
+        ones = xp.ones(dy.size // C, dy.dtype)  # ones @ a is the sum of the rows of a, by BLAS
+        dy_n = dy * n
+        dw = ones @ dy_n.reshape(-1, C)
         db = None if bias is None else ones @ dy.reshape(-1, C)
-        mean, mean_n = ((a @ weight)[..., None] / C for a in (dy, dx))
-        xp.multiply(dy, weight, out=dx)
-        dx -= mean
-        dx -= xp.multiply(n, mean_n, out=n)  # n was made here, and is not needed again
-        dx *= r
+        mean_dn = (dy @ weight)[..., None] / C  # dn = dy w, so its sum over a row is dy . w
+        mean_dn_n = (dy_n @ weight)[..., None] / C
+        dn = xp.multiply(dy, weight, out=dy_n)
+        dx = xp.subtract(dn, mean_dn, out=dn)
+        dx -= xp.multiply(n, mean_dn_n, out=n)  # n was made here, and is not needed again
+        dx *= s
         return dx, dw, db
 
     return y, backward
-
-
-def layer_norm_plain(x, weight, bias=None, *, eps=1e-5):
-    """The same as a composition of small ops on Tensors, line by line the formula."""
-    centred = x - x.mean(axis=-1, keepdims=True)
-    variance = (centred * centred).mean(axis=-1, keepdims=True)
-    y = centred / (variance + eps).sqrt() * weight
-    return y if bias is None else y + bias
 
 
 class LayerNorm(Module):

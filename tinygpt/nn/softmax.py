@@ -1,4 +1,7 @@
-"""Softmax: numbers into probabilities."""
+"""Softmax: numbers into probabilities.
+
+y_i = exp(x_i) / sum_j exp(x_j)
+"""
 
 from tinygpt.autograd.engine import op
 from tinygpt.backend import array_module, row_dot, row_sum
@@ -21,11 +24,14 @@ def softmax(x, /, *, axis=-1):
     if x.dtype.kind != "f":
         raise TypeError(f"softmax needs floats, got {x.dtype}: x.astype(np.float32)")
     xp = array_module(x)
-    y = x - x.max(axis=-1, keepdims=True)  # the same y, and exp cannot overflow
-    xp.exp(y, out=y)
-    y /= row_sum(y)
+    shifted = x - x.max(axis=-1, keepdims=True)  # the same y, and exp cannot overflow
+    e = xp.exp(shifted, out=shifted)
+    y = xp.divide(e, row_sum(e), out=e)
 
-    def backward(dy):  # dx_i = y_i (dy_i - sum_j dy_j y_j)
+    # A rise of x_i makes its own share grow and all shares shrink by the larger sum:
+    #     dy_j / dx_i = y_j ([i = j] - y_i)
+    # Times dy_j and summed over j:  dx_i = y_i (dy_i - sum_j dy_j y_j).
+    def backward(dy):
         dx = dy - row_dot(dy, y)
         dx *= y
         return dx

@@ -3,8 +3,28 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from tinygpt.backend import Array, array_module
 from tinygpt.optim.optimizer import Optimizer, check_betas, with_decay
+
+
+def adam_plain(w, g, m, v, t, *, lr, betas, eps, weight_decay=0.0):
+    """Step t = 1, 2, ... of Adam, line by line the paper's: the new w, m and v."""
+    beta1, beta2 = betas
+    g = g + weight_decay * w
+    m = beta1 * m + (1 - beta1) * g  # the mean of the gradients
+    v = beta2 * v + (1 - beta2) * g**2  # the mean of their squares
+    m_hat = m / (1 - beta1**t)  # m and v start at 0, so early means are too small
+    v_hat = v / (1 - beta2**t)
+    w = w - lr * m_hat / (np.sqrt(v_hat) + eps)
+    return w, m, v
+
+
+def adamw_plain(w, g, m, v, t, *, lr, betas, eps, weight_decay=0.0):
+    """The same of AdamW: the weights shrink by themselves, and the gradient stays as it is."""
+    w = w - lr * weight_decay * w
+    return adam_plain(w, g, m, v, t, lr=lr, betas=betas, eps=eps)
 
 
 class Adam(Optimizer):
@@ -38,32 +58,42 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
-        """The formula, in place."""
-        _, s = self.remember(w, g, decay, *moments)
-        array_module(w).divide(moments[0], s, out=s)
-        s *= self.lr / (1 - self.betas[0] ** self.steps)
-        w -= s
+        """The formula, in place, with one array made for all that lies between."""
+        m, v = moments
+        g = self.decayed(w, g, decay)
+        scratch = self.remember(g, m, v)
+        root = self.root_of(v, scratch)
+        step = array_module(w).divide(m, root, out=root)
+        step *= self.lr / (1 - self.betas[0] ** self.steps)  # m' in place of m, times lr
+        w -= step
 
-    def remember(self, w: Array, g: Array, decay: float, m: Array, v: Array) -> tuple[Array, Array]:
-        """Decay, and bring both means up to date: (g with its decay, sqrt(v') + eps).
-
-        What is returned second is the one array that is made, and the caller's to write into."""
-        xp, (beta1, beta2) = array_module(w), self.betas
-        if self.DECOUPLED and decay:
+    def decayed(self, w: Array, g: Array, decay: float) -> Array:
+        """The gradient to follow: with the decay in it, or (AdamW) as it is, and w shrinks."""
+        if not self.DECOUPLED:
+            return with_decay(w, g, decay)
+        if decay:
             w *= 1 - self.lr * decay
-        elif decay:
-            g = with_decay(w, g, decay)
-        s = g - m
-        s *= 1 - beta1
-        m += s
-        xp.multiply(g, g, out=s)
-        s -= v
-        s *= 1 - beta2
-        v += s
-        xp.sqrt(v, out=s)
-        s *= 1 / math.sqrt(1 - beta2**self.steps)
-        s += self.eps
-        return g, s
+        return g
+
+    def remember(self, g: Array, m: Array, v: Array) -> Array:
+        """Bring both means up to date. Returns the array that it needed: the caller's to reuse."""
+        xp, (beta1, beta2) = array_module(m), self.betas
+        new = g - m
+        new *= 1 - beta1
+        m += new
+        new = xp.multiply(g, g, out=new)
+        new -= v
+        new *= 1 - beta2
+        v += new
+        return new
+
+    def root_of(self, v: Array, scratch: Array) -> Array:
+        """sqrt(v') + eps, in the scratch array."""
+        xp = array_module(v)
+        root = xp.sqrt(v, out=scratch)
+        root *= 1 / math.sqrt(1 - self.betas[1] ** self.steps)  # v' in place of v
+        root += self.eps
+        return root
 
 
 class AdamW(Adam):

@@ -1,11 +1,28 @@
 """NAdam and NAdamW: Adam that looks one step ahead along its momentum, as Nesterov does."""
 
+import math
 from typing import Any
+
+import numpy as np
 
 from tinygpt.backend import Array
 from tinygpt.optim.adam import Adam
 
 MOMENTUM_DECAY = 0.004  # psi, how fast the momentum warms up from beta1 / 2 to beta1
+
+
+def nadamw_plain(w, g, m, v, t, *, lr, betas, eps, weight_decay=0.0):
+    """Step t = 1, 2, ... of NAdamW, line by line: the new w, m and v."""
+    beta1, beta2 = betas
+    mu = [beta1 * (1 - 0.96 ** (MOMENTUM_DECAY * s) / 2) for s in range(1, t + 2)]  # 1 ... t + 1
+    w = w - lr * weight_decay * w
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    ahead = mu[t] * m / (1 - math.prod(mu))  # the momentum, as the next step will take it
+    now = (1 - mu[t - 1]) * g / (1 - math.prod(mu[:t]))  # and this step's own gradient
+    v_hat = v / (1 - beta2**t)
+    w = w - lr * (ahead + now) / (np.sqrt(v_hat) + eps)
+    return w, m, v
 
 
 class NAdam(Adam):
@@ -50,10 +67,12 @@ class NAdam(Adam):
         return product
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
-        g, s = self.remember(w, g, decay, *moments)  # the first three lines, as Adam's
-        now, ahead, product = self.mu(self.steps), self.mu(self.steps + 1), self.product()
-        ahead_share, now_share = ahead / (1 - product * ahead), (1 - now) / (1 - product)
-        w -= self.lr * (ahead_share * moments[0] + now_share * g) / s
+        m, v = moments
+        g = self.decayed(w, g, decay)
+        root = self.root_of(v, self.remember(g, m, v))
+        mu, ahead, product = self.mu(self.steps), self.mu(self.steps + 1), self.product()
+        of_m, of_g = ahead / (1 - product * ahead), (1 - mu) / (1 - product)
+        w -= self.lr * (of_m * m + of_g * g) / root
 
 
 class NAdamW(NAdam):
