@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from tinygpt import GPT, GPTConfig
+from tinygpt.cli import main
 from tinygpt.cli import main as run
 from tinygpt.files import read_arrays, write_arrays
 from tinygpt.text import ByteTokenizer, load_tokenizer
@@ -457,3 +459,83 @@ def test_help_and_version_are_quick(tmp_path):
             [sys.executable, "-c", code], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0 and "tinygpt" in done.stdout
+
+
+# ----------------------------------------------------------------- a second newcomer's findings
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["export", "storyteller"], "expected a new folder too: tinygpt export storyteller FOLDER"),
+        (["look", "storyteller"], "expected a text too: tinygpt look storyteller"),
+        (["eval", "storyteller"], "tinygpt eval storyteller stories"),
+        (["generate", "storyteller/step-500", "x"], "there is no step-500 in storyteller"),
+        (["train", "python-doc"], "Did you mean python-docs?"),
+        (["gradcheck", "Add"], "Did you mean add?"),
+        (["generate", "storyteller", "x", "--greedy", "--temperature", "0.5"],
+         "--greedy takes the likeliest token: leave temperature out"),
+        (["train", "my", "text.txt"], "text.txt: a name or a text with blanks in it is put in"),
+        (["generate", "storyteller", "Python"], "It knows: "),
+    ],
+)  # fmt: skip
+def test_words_for_a_newcomer(argv, words, capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(argv) == 2
+    out, err = capfd.readouterr()
+    assert words in err and not out
+
+
+def test_a_run_that_is_mistyped_and_a_step_that_is_gone(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "runs" / "python-docs-20260131-120000"
+    GPT(GPTConfig(256, block_size=8, n_layer=1, n_head=1, n_embd=8)).save_pretrained(folder)
+    ByteTokenizer().save(folder)
+    shutil.copytree(folder, folder / "checkpoints" / "step-20")
+    assert main(["generate", "runs/python-docs-2026", "x"]) == 2
+    assert "there is no python-docs-2026 in runs: it has python-docs-20260131" in (
+        capfd.readouterr().err
+    )
+    for place in (f"{folder}/step-500", f"{folder.name}/step-500"):
+        assert main(["generate", place, "x"]) == 2
+        assert "it has step-20" in capfd.readouterr().err
+    assert main(["generate", f"{folder.name}/step-20", "x", "--max-new-tokens", "1"]) == 0
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["generate", "storyteller", "--seed", "1", "One day", "--max-new-tokens", "3"],
+        ["generate", "--seed=1", "storyteller", "--max-new-tokens", "3", "One day"],
+        ["generate", "--greedy", "storyteller", "One day", "--max-new-tokens", "3"],
+    ],
+)
+def test_options_may_stand_between_the_words(argv, capfd):
+    assert main(argv) == 0
+    assert capfd.readouterr().out.startswith("One day")
+
+
+def test_a_prompt_that_begins_with_one_dash(tmp_path, capfd):
+    model = GPT(GPTConfig(256, block_size=8, n_layer=1, n_head=1, n_embd=8))
+    model.save_pretrained(tmp_path)
+    ByteTokenizer().save(tmp_path)
+    assert main(["generate", str(tmp_path), "-hello", "--max-new-tokens", "1"]) == 0
+    assert capfd.readouterr().out.startswith("-hello")
+
+
+def test_a_run_that_learned_nothing_says_so(tmp_path, capfd, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = "--max-steps 12 --n-layer 1 --n-embd 8 --n-head 1 --block-size 8 --tokenizer byte"
+    (tmp_path / "t.txt").write_text("one two three four\n" * 60)
+    assert main(["train", "t.txt", *options.split(), "--workers", "1", "--learning-rate", "90",
+                 "--warmup-steps", "0", "--max-grad-norm", "1e9"]) == 0  # fmt: skip
+    out = capfd.readouterr().out
+    assert "guesses blindly has a loss of 5.55 per token" in out
+    assert "above that of a blind guess: it has learned nothing" in out
+
+
+def test_one_page_of_no_file(tmp_path):
+    for path in (tmp_path / "no.txt", tmp_path):
+        done = subprocess.run([sys.executable, "-m", "tinygpt.one_page", str(path)], text=True,
+                              capture_output=True, check=False)  # fmt: skip
+        assert "cannot be read as text" in done.stderr and "Traceback" not in done.stderr

@@ -396,3 +396,198 @@ def test_nothing_here_warns():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         loss_after(GPT(GPTConfig(vocab_size=11, block_size=8, n_layer=1, n_head=2, n_embd=8)), 2)
+
+
+# ------------------------------------------------- what a second hour by PyTorch habit found
+
+
+def near(a, b):
+    a, b = (x.numpy() if isinstance(x, Tensor) else x for x in (a, b))
+    return np.allclose(a, b)
+
+
+class Zero(nn.Linear):
+    def forward(self, x):
+        return x * 0
+
+
+class Doubled(nn.LayerNorm):
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+class Called(Module):
+    def __call__(self, x):
+        return x * 3
+
+
+class Below(Called):
+    def forward(self, x):
+        return super().forward(x) + 1
+
+
+def test_forward_and_call_are_one_in_every_subclass():
+    x = Tensor(np.ones((2, 4), np.float32))
+    assert not Zero(4, 4)(x).numpy().any()
+    assert near(
+        Doubled(4)(np.float32([[1, 2, 3, 4]])), 2 * nn.LayerNorm(4)(np.float32([[1, 2, 3, 4]]))
+    )
+    assert near(Below()(x), 4) and near(Below().forward(x), 4)
+    assert near(nn.Linear(4, 2, rng=0).forward(x), nn.Linear(4, 2, rng=0)(x))
+    with pytest.raises(TypeError, match="looked up in the class"):
+        Called().forward = lambda x: x
+
+
+def test_a_gpt_of_ones_own_writes_what_it_says():
+    class Flat(GPT):
+        def __call__(self, ids, cache=None):
+            return super().__call__(ids, cache) * 0
+
+    model = Flat(GPTConfig(11, block_size=8, n_layer=1, n_head=1, n_embd=8))
+    assert model.generate([1, 2], 3, temperature=0)[0].tolist() == [1, 2, 0, 0, 0]
+
+
+def test_a_frozen_copy_is_written_in_place_as_a_trained_one():
+    model = nn.Linear(2, 2, rng=0)
+    mean = copy.deepcopy(model)
+    for p in mean.parameters():
+        p.requires_grad = False
+    with tg.no_grad():
+        for a, b in zip(mean.parameters(), model.parameters(), strict=True):
+            a *= 0.5
+            a += b
+    assert near(mean.weight.numpy(), 1.5 * model.weight.numpy())
+    with tg.no_grad():
+        mean.weight *= 2
+    assert "weight" in mean.state_dict() and near(mean.weight, 3 * model.weight)
+    with pytest.raises(RuntimeError, match="no_grad"):
+        mean.weight *= 2
+
+
+@pytest.mark.parametrize(
+    "value", [np.zeros((2, 2)), Tensor(np.zeros((2, 2))), 3.0, lambda x: x], ids=repr
+)
+def test_a_parameter_is_not_lost_by_assignment(value):
+    net = nn.Linear(2, 2)
+    with pytest.raises(TypeError, match=r"write weight.data\[\.\.\.\] = values"):
+        net.weight = value
+    with tg.no_grad(), pytest.raises(TypeError, match="neither trained nor saved"):
+        net.weight = net.weight * 2
+    model = GPT(GPTConfig(11, block_size=8, n_layer=1, n_head=1, n_embd=8))
+    with pytest.raises(TypeError, match="write a Module there"):
+        model.h[0].mlp = value
+    net.bias = None
+    net.weight = Parameter(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("name", ["site", "clock", "packed", "vector", "modules", "training"])
+def test_names_that_a_module_needs_itself(name):
+    with pytest.raises(TypeError, match="a name that Module uses"):
+        setattr(Called(), name, Parameter(np.ones(2)))
+
+
+def test_what_was_unfrozen_later_is_said():
+    net = nn.Linear(2, 2)
+    net.weight.requires_grad = False
+    optimizer = SGD(net.parameters(), lr=0.1)
+    net.weight.requires_grad = True
+    net(np.ones((1, 2), np.float32)).sum().backward()
+    with pytest.raises(RuntimeError, match="make the optimizer anew"):
+        optimizer.step()
+
+
+def test_an_activation_that_is_kept_is_no_parameter():
+    class Keeps(Module):
+        def __init__(self):
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, x):
+            self.h = self.layer(x)
+            return self.h
+
+    net = Keeps()
+    net(np.ones((1, 2), np.float32)).sum().backward()
+    assert [n for n, _ in net.named_parameters()] == ["layer.weight", "layer.bias"]
+    net(np.ones((1, 2), np.float32)).sum().backward()
+    clip_grad_norm(net.eval().parameters(), 1.0)
+
+
+def test_a_head_of_ones_own_is_called():
+    model = GPT(GPTConfig(11, block_size=8, n_layer=1, n_head=1, n_embd=8, tie_weights=False))
+    model.lm_head = nn.Linear(8, 11, rng=0)
+    model.lm_head.bias.data[...] = np.arange(11)
+    ids = [[1, 2, 3]]
+    assert near(model(ids), model.lm_head(model.hidden(ids)))
+
+
+Q = np.ones((1, 1, 4, 2), np.float32)
+SMALL = GPTConfig(11, block_size=8, n_layer=2, n_head=1, n_embd=8)
+
+
+@pytest.mark.parametrize(
+    ("done", "error", "words"),
+    [
+        (lambda: GPTConfig(1024, 50304, 12, 12, 768), TypeError, "positional"),
+        (lambda: Tensor(2, 3), TypeError, "requires_grad to be True or False"),
+        (lambda: nn.layer_norm(Q, (2,)), ValueError, r"a weight of shape \(2,\)"),
+        (lambda: nn.layer_norm(np.ones((3, 8)), (8,)), ValueError, r"got \(8,\)"),
+        (lambda: nn.rms_norm(np.ones((3, 8)), [8]), ValueError, r"got \[8\]"),
+        (lambda: nn.LayerNorm([3, 8]), TypeError, "the last axis"),
+        (lambda: nn.RMSNorm((3, 8)), TypeError, "the last axis"),
+        (lambda: leaf(X).norm(1), TypeError, "positional"),
+        (lambda: leaf(X).var(1, True), TypeError, "positional"),
+        (lambda: ops.stack(Tensor(1.0), Tensor(2.0), 0), TypeError, "axis by name"),
+        (lambda: ops.concat(leaf(X), leaf(X), 1), TypeError, "axis by name"),
+        (lambda: nn.dropout(X), TypeError, "'p'"),
+        (lambda: nn.attention(Q, Q, Q, mask=np.tri(4)), TypeError, "mask != 0"),
+        (lambda: tg.optim.learning_rate(3, peak=1.0, floor=2.0, warmup=1, total=9), ValueError,
+         "floor <= peak"),
+        (lambda: GPT.from_pretrained("storyteller", torch_dtype="float16"), TypeError,
+         "torch_dtype: no such field"),
+        (lambda: ops.softmax, AttributeError, "nn.softmax"),
+        (lambda: nn.mse_loss, AttributeError, "mean"),
+        (lambda: AdamW(nn.Linear(2, 2)).param_groups, AttributeError, "optimizer.lr"),
+        (lambda: GPT(SMALL).configure_optimizers, AttributeError, "AdamW"),
+        (lambda: tg.Trainer(GPT(SMALL), tg.TrainingArguments(), train=np.linspace(0, 9, 99)),
+         ValueError, "one row of integers"),
+        (lambda: tg.Trainer(GPT(SMALL), tg.TrainingArguments(), train=np.ones((9, 9), int)),
+         ValueError, "one row of integers"),
+    ],
+)  # fmt: skip
+def test_habits_that_went_wrong_in_silence_or_in_other_words(done, error, words):
+    with pytest.raises(error, match=words):
+        done()
+
+
+def test_a_cache_for_another_model():
+    from tinygpt.generation.cache import KVCache
+
+    with tg.no_grad(), pytest.raises(ValueError, match="a cache for 1 layers, the model has 2"):
+        GPT(SMALL)([[1, 2]], KVCache(1))
+
+
+def test_targets_that_are_the_ids_are_said():
+    ids = np.array([[1, 2, 3]])
+    with pytest.warns(UserWarning, match="nothing is shifted"):
+        GPT(SMALL).loss(ids, ids)
+
+
+def test_integers_carry_no_gradient():
+    x = Tensor([1.5, 2.5], requires_grad=True)
+    assert not x.astype(int).requires_grad
+    assert x.astype("float64").requires_grad
+
+
+def test_state_of_tensors_and_of_pytorch():
+    net = nn.Linear(2, 2, rng=0)
+    state = {name: Tensor(a) for name, a in net.state_dict().items()}
+    other = nn.Linear(2, 2)
+    other.load_state_dict(state)
+    assert np.array_equal(other.weight.numpy(), net.weight.numpy())
+
+    class Theirs(np.ndarray):
+        pass
+
+    Theirs.__module__ = "torch"
+    with pytest.raises(TypeError, match=r"\.T\.numpy\(\)"):
+        other.load_state_dict({n: a.view(Theirs) for n, a in net.state_dict().items()})

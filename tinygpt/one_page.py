@@ -188,4 +188,7 @@ def main(path, steps=500, B=12, T=64, N=2, H=4, C=64):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit("usage: python -m tinygpt.one_page FILE")
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except (OSError, UnicodeError) as error:
+        raise SystemExit(f"{sys.argv[1]} cannot be read as text: {error}") from error

@@ -211,7 +211,10 @@ def batches():
 
 
 def train_with(do_step):
-    model, losses = GPT(GPTConfig(26, 12, n_layer=2, n_head=2, n_embd=32), seed=0).train(), []
+    model, losses = (
+        GPT(GPTConfig(26, block_size=12, n_layer=2, n_head=2, n_embd=32), seed=0).train(),
+        [],
+    )
     for t, (x, y) in enumerate(batches(), start=1):
         for p in model.parameters():
             p.zero_grad()

@@ -153,7 +153,7 @@ def test_show_of_what_was_not_read_from_a_file(capsys):
 
 
 def tiny():
-    model = GPT(GPTConfig(11, 8, 2, 2, 12))
+    model = GPT(GPTConfig(11, block_size=8, n_layer=2, n_head=2, n_embd=12))
     ids = np.arange(16).reshape(2, 8) % 11
     return lambda: model.loss(ids, ids)
 

@@ -85,7 +85,7 @@ def test_a_valley_with_paths(drawn):
 
 
 def test_gradient_by_layer(drawn):
-    model = GPT(GPTConfig(11, 8, 2, 2, 12)).train()
+    model = GPT(GPTConfig(11, block_size=8, n_layer=2, n_head=2, n_embd=12)).train()
     model.loss([[1, 2, 3]], [[2, 3, 4]]).backward()
     plots.gradient_by_layer(model, "see")
     figure, _ = drawn[0]

@@ -127,7 +127,8 @@ def test_beyond_the_trained_length(capsys):
     train, held_out = ids[:-20_000], ids[-20_000:]
     ratios = {}
     for position in POSITIONS[1:]:
-        model = GPT(GPTConfig(tokenizer.vocab_size, 32, 2, 4, 64, position=position)).train()
+        model = GPT(GPTConfig(tokenizer.vocab_size, block_size=32, n_layer=2, n_head=4, n_embd=64,
+                              position=position)).train()  # fmt: skip
         optimizer = AdamW(model, lr=3e-3)
         for _, (x, y) in zip(range(500), RandomBatches(train, 32, 16), strict=False):
             loss = model.loss(x, y)

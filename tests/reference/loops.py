@@ -330,7 +330,7 @@ def keep(number, key, p):
     return h >= int(p * 2**32)
 
 
-def dropout(x, *, p=0.0, key=None):
+def dropout(x, *, p, key=None):
     y = np.empty(x.shape)
     first = 0 if key is None else key.row * (x.size // len(x))
     for number, i in enumerate(indices(x.shape)):

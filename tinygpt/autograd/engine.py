@@ -188,6 +188,8 @@ class Tensor(Operators):
     __slots__ = ("__weakref__", "data", "node")
 
     def __init__(self, data: Any, requires_grad: bool = False):
+        if type(requires_grad) is not bool:  # Tensor(2, 3)
+            raise TypeError(f"expected requires_grad to be True or False, got {requires_grad!r}")
         self.data = data if type(data) in ARRAYS else as_array(data)
         self.node = Leaf(self.data) if requires_grad else None
         if requires_grad and self.data.dtype.kind != "f":
@@ -240,6 +242,11 @@ class Tensor(Operators):
             raise RuntimeError("this is the result of an op: use .detach(), or no_grad()")
         if wanted != self.requires_grad:
             self.node = Tensor(self.data, requires_grad=wanted).node
+
+    @staticmethod
+    def is_recorded() -> bool:
+        """Would an op that is called here be recorded? Not inside no_grad()."""
+        return _thread.grad_enabled
 
     def detach(self) -> "Tensor":
         """The same array without its history."""

@@ -43,6 +43,21 @@ TENSOR = {
     "bmm": "a @ b",
     "dot": "a @ b",
     "outer": "a[:, None] * b",
+    "t": "x.T",
+    "matmul": "a @ b",
+    "split": "ops.split(x, n=3, axis=-1)",
+    "chunk": "ops.split(x, n=3, axis=-1)",
+    "prod": "x.log().sum().exp(), for numbers above 0; np.prod(x.numpy()) without a gradient",
+    "all": "x.numpy().all()",
+    "any": "x.numpy().any()",
+    "argmin": "(-x).argmax()",
+    "index_select": "x[:, indices]",
+    "scatter_": "x.data[...] = values, in no_grad(); ops.where(mask, a, b) with a gradient",
+    "fill_": "x.data[...] = value",
+    "tril": "ops.where(np.tri(n, dtype=bool), x, 0.0)",
+    "triu": "ops.where(~np.tri(n, k=-1, dtype=bool), x, 0.0)",
+    "equal": "np.array_equal(a.numpy(), b.numpy())",
+    "allclose": "np.allclose(a.numpy(), b.numpy())",
 }
 PACKAGE = {
     "tensor": "tinygpt.Tensor(values)",
@@ -68,6 +83,14 @@ PACKAGE = {
     "softmax": "tinygpt.nn.softmax(x, axis=-1)",
     "autograd": "tinygpt.op for an op of your own, tinygpt.check_gradient to check it",
     "utils": "tinygpt.clip_grad_norm, tinygpt.text.RandomBatches",
+    "ones_like": "tinygpt.Tensor(np.ones_like(x.numpy()))",
+    "multinomial": "rng.choice(len(p), p=p.numpy()), rng = np.random.default_rng(0)",
+    "allclose": "np.allclose(a.numpy(), b.numpy())",
+    "float32": "np.float32",
+    "float64": "np.float64",
+    "mm": "a @ b",
+    "bmm": "a @ b",
+    "chunk": "tinygpt.ops.split(x, n=3, axis=-1)",
 }
 LAYERS = {
     "Sequential": "a Module with a list of layers, and `for layer in self.layers: x = layer(x)`",
@@ -87,9 +110,17 @@ LAYERS = {
     "scaled_dot_product_attention": "nn.attention(q, k, v, causal=True)",
     "Parameter": "tinygpt.Parameter(array)",
     "utils": "tinygpt.clip_grad_norm(model, max_norm)",
+    "Identity": "nothing: `lambda x: x`, or leave the layer out",
+    "mse_loss": "((y - target) ** 2).mean()",
+    "nll_loss": "nn.cross_entropy(logits, targets), of logits",
 }
 MODULE = {
-    "register_buffer": "a NumPy array as an attribute",
+    "register_buffer": "a NumPy array as an attribute, which is not saved; a Parameter with "
+    "requires_grad = False is",
+    "configure_optimizers": "tinygpt.AdamW(model, lr=..., weight_decay=...)",
+    "crop_block_size": "GPT.from_pretrained(folder, block_size=...)",
+    "transformer": "its parts themselves: model.wte, model.h, model.ln_f",
+    "register_forward_hook": "model.trace(ids), or a subclass that keeps what it wants",
     "register_parameter": "self.name = tinygpt.Parameter(array)",
     "children": "model.modules(), or the attributes themselves",
     "apply": "for m in model.modules(): ...",
@@ -104,8 +135,12 @@ MODULE = {
 OPTIM = {
     "lr_scheduler": 'optimizer.lr = tinygpt.optim.learning_rate(step, "cosine", peak=..., ...)',
     "RMSprop": "tinygpt.Adam(model, betas=(0.0, 0.99))",
+}
+OPTIMIZER = {
     "param_groups": "optimizer.lr = ...; for parts with other settings, an optimizer for each",
     "add_param_group": "another optimizer for those parameters",
+    "state": "optimizer.moments",
+    "defaults": "optimizer.lr, optimizer.weight_decay",
 }
 SETTINGS = {"dim": "axis", "keepdim": "keepdims", "dims": "axis", "unbiased": "ddof"}
 

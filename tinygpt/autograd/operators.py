@@ -148,11 +148,13 @@ class Operators:
     """The operators, methods and conversions of Tensor, which inherits from this."""
 
     __slots__ = ()
+    part_of_a_model = False  # Parameter, Frozen: `x -= y` writes into it, trained or not
     __array_priority__ = 1000  # above numpy.ndarray (0) and cupy.ndarray (100)
     __hash__ = object.__hash__  # == compares elements, but a Tensor is still one object
 
     data: Array
     node: Any
+    is_recorded: Any  # the engine's: would an op be recorded now?
 
     def zero_grad(self) -> None:
         """Forget the gradient that was summed up."""
@@ -218,20 +220,22 @@ class Operators:
     __radd__, __rmul__ = __add__, __mul__
 
     def _in_place(self, name: str, other: Any) -> Any:
-        """`x -= y`: for what wants a gradient, in no_grad() alone, and then it writes into x. Any
-        other Tensor is not changed; x is the name of a new one afterwards, as for numbers."""
+        """`x -= y`: of a parameter, or what else wants a gradient, it writes into x, and is allowed
+        in no_grad() alone. Any other Tensor is not changed; x is the name of a new one afterwards,
+        as for numbers."""
         result = shipped[name](self, other)
-        if not hasattr(self.node, "slot"):  # no leaf
+        if not (hasattr(self.node, "slot") or self.part_of_a_model):  # no leaf
             return result
-        if result.requires_grad:
+        if result.requires_grad or self.is_recorded():
             raise RuntimeError(
-                "a change in place of a Tensor that wants a gradient cannot be recorded: put it "
-                "into `with no_grad():`, or give the result another name"
+                "a change in place of a Tensor that wants a gradient, or of a parameter, cannot be "
+                "recorded: put it into `with no_grad():`, or give the result another name"
             )
         if result.shape != self.shape:
             raise ValueError(f"{self.shape} cannot become {result.shape} in place")
         self.data[...] = result.data
-        self.node.was_written()
+        if self.node is not None:
+            self.node.was_written()
         return self
 
     def __iadd__(self, other: Any) -> Any:
@@ -296,11 +300,11 @@ class Operators:
         """The mean over axis.   (2, 3).mean(axis=1, keepdims=True) -> (2, 1)"""
         return shipped["mean"](self, axis=axis, keepdims=keepdims, **more)
 
-    def var(self, axis: Any = None, keepdims: bool = False, ddof: int = 0, **more: Any) -> Any:
+    def var(self, axis: Any = None, *, keepdims: bool = False, ddof: int = 0, **more: Any) -> Any:
         """The variance over axis, divided by n - ddof (PyTorch's default is ddof=1)."""
         return shipped["var"](self, axis=axis, keepdims=keepdims, ddof=ddof, **more)
 
-    def std(self, axis: Any = None, keepdims: bool = False, ddof: int = 0, **more: Any) -> Any:
+    def std(self, axis: Any = None, *, keepdims: bool = False, ddof: int = 0, **more: Any) -> Any:
         """The root of the variance (PyTorch's default is ddof=1)."""
         return shipped["std"](self, axis=axis, keepdims=keepdims, ddof=ddof, **more)
 
@@ -312,8 +316,8 @@ class Operators:
         """The smallest over axis."""
         return shipped["min"](self, axis=axis, keepdims=keepdims, **more)
 
-    def norm(self, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
-        """The root of the sum of squares over axis."""
+    def norm(self, *, axis: Any = None, keepdims: bool = False, **more: Any) -> Any:
+        """The root of the sum of squares over axis (PyTorch's norm(1) would be another norm)."""
         return shipped["norm"](self, axis=axis, keepdims=keepdims, **more)
 
     def cumsum(self, axis: int = -1, **more: Any) -> Any:
@@ -382,8 +386,9 @@ class Operators:
         return shipped["take_along_axis"](self, _array(indices), axis=axis)
 
     def astype(self, dtype: Any) -> Any:
-        """The same values as another dtype."""
-        return shipped["astype"](self, dtype=dtype)
+        """The same values as another dtype. Integers have no gradient, and no history."""
+        source = self if np.dtype(dtype).kind == "f" else self.detach()  # type: ignore
+        return shipped["astype"](source, dtype=dtype)
 
     def clone(self) -> Any:
         """A copy, with the history."""

@@ -5,9 +5,11 @@ Python's own are `builtins`.
 """
 
 import itertools
+from typing import Any
 
 import numpy as np
 
+from tinygpt.autograd import habits
 from tinygpt.autograd.broadcasting import extreme, shape_of, spread, unbroadcast
 from tinygpt.autograd.engine import op
 from tinygpt.autograd.more_ops import (
@@ -80,6 +82,12 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    raise habits.missing(f"module {__name__!r}", name, habits.PACKAGE | habits.LAYERS, __all__)
 
 
 # --------------------------------------------------------------------------------- arithmetic
@@ -346,14 +354,22 @@ def getitem(x, /, *, index):
     return x[index], backward
 
 
+def _check_parts(name, parts):
+    if any(isinstance(p, list | tuple) for p in parts):
+        raise TypeError(f"{name} takes its parts one by one: {name}(a, b) or {name}(*parts)")
+    if any(isinstance(p, int | float) for p in parts):
+        raise TypeError(
+            f"{name} takes Tensors and arrays, and the axis by name: {name}(a, b, axis=0)"
+        )
+
+
 @op
 def concat(*parts, axis=0):
     """The parts one after the other along axis.   (2, 3), (4, 3) -> (6, 3)
 
     The parts are arguments of their own: concat(a, b), concat(*list_of_tensors).
     """
-    if any(isinstance(p, list | tuple) for p in parts):
-        raise TypeError("concat takes its parts one by one: concat(a, b) or concat(*parts)")
+    _check_parts("concat", parts)
     xp = array_module(parts[0])
     ends = list(itertools.accumulate(p.shape[axis] for p in parts))[:-1]
     return xp.concatenate(parts, axis=axis), lambda dy: tuple(xp.split(dy, ends, axis=axis))
@@ -365,8 +381,7 @@ def stack(*parts, axis=0):
 
     The parts are arguments of their own: stack(a, b), stack(*list_of_tensors).
     """
-    if any(isinstance(p, list | tuple) for p in parts):
-        raise TypeError("stack takes its parts one by one: stack(a, b) or stack(*parts)")
+    _check_parts("stack", parts)
     xp, n = array_module(parts[0]), len(parts)
 
     def backward(dy):

@@ -23,6 +23,7 @@ class Parameter(Tensor):
     say so at their next step."""
 
     __slots__ = ("vector",)
+    part_of_a_model = True
 
     def __init__(self, data: Any):
         data = data.data if isinstance(data, Tensor) else data
@@ -83,6 +84,7 @@ class Frozen(Tensor):
     Copies of the model share it."""
 
     __slots__ = ()
+    part_of_a_model = True
 
     def __init__(self, data: Any):
         super().__init__(data)

@@ -17,12 +17,16 @@ class Setup:
     times: int
 
 
+def _shape(V: int, T: int, N: int, H: int, C: int) -> GPTConfig:
+    return GPTConfig(vocab_size=V, block_size=T, n_layer=N, n_head=H, n_embd=C)
+
+
 SETUPS = {
-    "M": Setup("microgpt's size", GPTConfig(27, 16, 1, 4, 16), 1, 200),
-    "A": Setup("nanoGPT on a CPU", GPTConfig(65, 64, 4, 4, 128), 12, 10),
-    "B": Setup("nanoGPT's Shakespeare", GPTConfig(65, 256, 6, 6, 384), 8, 1),
-    "C": Setup("GPT-2 124M, a step", GPTConfig(50257, 256, 12, 12, 768), 1, 1),
-    "D": Setup("GPT-2 124M, writing", GPTConfig(50257, 1024, 12, 12, 768), 1, 1),
+    "M": Setup("microgpt's size", _shape(27, 16, 1, 4, 16), 1, 200),
+    "A": Setup("nanoGPT on a CPU", _shape(65, 64, 4, 4, 128), 12, 10),
+    "B": Setup("nanoGPT's Shakespeare", _shape(65, 256, 6, 6, 384), 8, 1),
+    "C": Setup("GPT-2 124M, a step", _shape(50257, 256, 12, 12, 768), 1, 1),
+    "D": Setup("GPT-2 124M, writing", _shape(50257, 1024, 12, 12, 768), 1, 1),
 }
 
 

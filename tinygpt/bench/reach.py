@@ -105,7 +105,7 @@ def _pytorch(ours: GPT, a: TrainingArguments) -> Iterator[tuple[Any, Any]]:
 
     def step(n: int, x: np.ndarray, y: np.ndarray) -> float:
         lr = learning_rate(
-            n, a.schedule, peak=a.learning_rate, floor=a.min_learning_rate,
+            n, a.schedule, peak=a.learning_rate, floor=min(a.min_learning_rate, a.learning_rate),
             warmup=a.warmup_steps, total=a.max_steps,
         )  # fmt: skip
         return float(optimizer_step(*tensors(x, y), lr=lr).detach())

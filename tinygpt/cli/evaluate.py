@@ -49,7 +49,7 @@ class EvalCommand:
 
 
 def evaluate(argv: list[str]) -> None:
-    command = s.parse(EvalCommand, argv, "eval")
+    command = s.parse(EvalCommand, s.words_last(argv, EvalCommand), "eval")
     if command.batch_size < 1:
         raise ValueError(f"expected batch_size >= 1, got {command.batch_size}")
     run, words = _run_and_corpus(list(command.run_and_corpus))
@@ -57,7 +57,10 @@ def evaluate(argv: list[str]) -> None:
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
     record = _record(folder)
     if not words and record is None:
-        raise ValueError(f"{folder} does not say what it was trained on: name a corpus or a path")
+        raise ValueError(
+            f"{run} does not say what it was trained on, so name a text too: tinygpt eval {run} "
+            f"stories"
+        )
     corpus, own = _text(command, folder, record, words)
     name = words[0] if words or record is None else record["data"]["corpus"]
     part = command.part or ("validation" if own and corpus.validation else "all")

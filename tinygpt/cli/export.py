@@ -7,12 +7,12 @@ from typing import Annotated
 import numpy as np
 from tyro.conf import Positional
 
-from tinygpt.cli.settings import parse, shown
+from tinygpt.cli.settings import parse, shown, words_last
 from tinygpt.models.export import exportable
 from tinygpt.models.gpt import GPT
 from tinygpt.models.pretrained import CONFIG_FILE
 from tinygpt.text.load import load_tokenizer
-from tinygpt.training.run_folder import find_model
+from tinygpt.training.run_folder import find_model, known_model
 
 
 @dataclass
@@ -29,9 +29,11 @@ class ExportCommand:
 
 
 def export(argv: list[str]) -> None:
-    words = list(parse(ExportCommand, argv, "export").run_and_folder)
+    words = list(parse(ExportCommand, words_last(argv, ExportCommand), "export").run_and_folder)
     if not 1 <= len(words) <= 2:
         raise ValueError("expected a run and a new folder: tinygpt export [RUN] FOLDER")
+    if len(words) == 1 and known_model(words[0]) is not None:
+        raise ValueError(f"expected a new folder too: tinygpt export {words[0]} FOLDER")
     folder = Path(words.pop())
     if (folder / CONFIG_FILE).exists():
         raise ValueError(f"there is a model in {folder} already: give a new folder")

@@ -1,13 +1,13 @@
 """tinygpt generate: write text with a trained model."""
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from tyro.conf import Positional, UseAppendAction
 
 from tinygpt.backend import keep_freed_memory
-from tinygpt.cli.settings import given_names, parse, shown
+from tinygpt.cli.settings import given_names, parse, shown, words_last
 from tinygpt.generation.sampler import check_settings
 from tinygpt.generation.writing import generate_texts, stream_text
 from tinygpt.models.gpt import GPT
@@ -51,11 +51,16 @@ class GenerateCommand:
 
 
 def generate(argv: list[str]) -> None:
-    command = parse(GenerateCommand, _dashes(argv), "generate")
+    command = parse(GenerateCommand, words_last(argv, GenerateCommand), "generate")
     filters = {"temperature", "top_k", "top_p", "min_p", "repetition_penalty", "greedy"}
     unused = given_names(argv) & filters
     if command.num_beams != 1 and unused:
         raise ValueError(f"a beam search draws nothing: leave {', '.join(sorted(unused))} out")
+    drawing = unused - {"greedy", "repetition_penalty"}
+    if command.greedy and drawing:
+        raise ValueError(
+            f"--greedy takes the likeliest token: leave {', '.join(sorted(drawing))} out"
+        )
     check_settings(
         temperature=command.temperature,
         top_k=command.top_k,
@@ -82,30 +87,6 @@ def generate(argv: list[str]) -> None:
                 print(f"tinygpt: {error}", file=sys.stderr)
     else:
         _write(command, model, tokenizer, "".join(words) or tokenizer.opening())
-
-
-def _dashes(argv: list[str]) -> list[str]:
-    """A prompt that begins with a dash, told from an option by its blanks, goes behind "--"."""
-    if "--" in argv:
-        return argv
-    switches = {f.name for f in fields(GenerateCommand) if f.type is bool} | {"help", "h"}
-    prompts = [a for a in argv if a.startswith("-") and " " in a.split("=")[0]]
-    if not prompts:
-        return argv
-    options, words, i = [], [], 0
-    while i < len(argv):
-        a = argv[i]
-        if a in prompts or not a.startswith("-"):
-            words.append(a)
-        else:
-            options.append(a)
-            name = a.lstrip("-").replace("-", "_").removeprefix("no_")
-            takes = "=" not in a and name not in switches
-            if takes and i + 1 < len(argv):
-                options.append(argv[i + 1])
-                i += 1
-        i += 1
-    return [*options, "--", *words]
 
 
 def run_and_rest(words: list[str]) -> tuple[str | None, list[str]]:
@@ -165,8 +146,9 @@ def _write(command: GenerateCommand, model: Any, tokenizer: Any, prompt: str) ->
     else:
         settings |= drawn
     if command.num_beams == command.num_samples == 1:
-        print(prompt, end="", flush=True)
-        for piece in stream_text(model, tokenizer, prompt, command.max_new_tokens, **settings):
+        pieces = stream_text(model, tokenizer, prompt, command.max_new_tokens, **settings)
+        print(prompt, end="", flush=True)  # once it is clear that the model can read it
+        for piece in pieces:
             print(piece, end="", flush=True)
         print()
         return

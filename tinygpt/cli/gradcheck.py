@@ -1,5 +1,6 @@
 """tinygpt gradcheck: the gradient of every op, or of a student's, against finite differences."""
 
+import difflib
 import importlib.util
 import time
 from dataclasses import dataclass
@@ -34,7 +35,9 @@ def gradcheck(argv: list[str]) -> int:
     known = [name for name in CASES if not mine or name in mine]
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"no op {', '.join(unknown)}: expected some of {', '.join(known)}")
+        near = difflib.get_close_matches(unknown[0].lower(), known, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ValueError(f"no op {', '.join(unknown)}: expected some of {', '.join(known)}.{hint}")
     failures = []
     print(f"{'op':<16}{'cases':>6}{'worst error':>14}{'ms':>8}")
     for name in names:

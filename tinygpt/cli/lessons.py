@@ -37,6 +37,7 @@ def lessons(argv: list[str]) -> int:
         )
     copy(lessons_folder(), command.folder)
     if not command.open:
+        print(f"the notebooks are in {command.folder.resolve()}")
         return 0
     print(f"opening JupyterLab in {command.folder.resolve()}; Ctrl-C here ends it", flush=True)
     arguments = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={command.folder}"]

@@ -8,13 +8,13 @@ import numpy as np
 from tyro.conf import Positional
 
 from tinygpt.cli.generate import check_prompt
-from tinygpt.cli.settings import parse, shown
+from tinygpt.cli.settings import parse, shown, words_last
 from tinygpt.lesson import pictures
 from tinygpt.models.gpt import GPT
 from tinygpt.models.pretrained import SHIPPED
 from tinygpt.nn.softmax import softmax
 from tinygpt.text.load import load_tokenizer
-from tinygpt.training.run_folder import find_model
+from tinygpt.training.run_folder import find_model, known_model
 
 LONGEST = 64  # tokens that a picture has room for
 
@@ -38,10 +38,12 @@ class LookCommand:
 
 
 def look(argv: list[str]) -> None:
-    command = parse(LookCommand, argv, "look")
+    command = parse(LookCommand, words_last(argv, LookCommand), "look")
     words = list(command.run_and_text)
     if not 1 <= len(words) <= 2:
         raise ValueError('expected a text in quotes: tinygpt look [RUN] "The cat sat on the mat"')
+    if len(words) == 1 and known_model(words[0]) is not None:
+        raise ValueError(f'expected a text too: tinygpt look {words[0]} "Once there was a cat"')
     text = words.pop()
     folder = find_model(words[0] if words else None)
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)

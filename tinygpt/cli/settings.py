@@ -6,6 +6,7 @@ The order is: the preset, then --config FILE, then the other options; the last o
 import contextlib
 import io
 import json
+import re
 import sys
 import tomllib
 from dataclasses import fields
@@ -41,7 +42,7 @@ def parse(kind: Any, argv: list[str], name: str, default: Any = None) -> Any:
             raise ValueError(refused.message) from None  # type: ignore
         print(said.getvalue(), end="", file=sys.stderr)
         if error.code:
-            for hint in _hints(argv):
+            for hint in _hints(argv, said.getvalue()):
                 print(f"tinygpt: {hint}", file=sys.stderr)
         raise
 
@@ -58,12 +59,42 @@ OTHER_NAMES = {  # of other programs -> ours
 }  # fmt: skip
 
 
-def _hints(argv: list[str]) -> list[str]:
+def words_last(argv: list[str], kind: Any) -> list[str]:
+    """The options first, then "--" and the words, which may have stood between them. What begins
+    with a dash and is no option, a prompt such as "-hello" or "-- he said", is a word."""
+    if "--" in argv:
+        return argv
+    switches = {f.name for f in fields(kind) if f.type is bool} | {"help", "h"}
+    options, words, i = [], [], 0
+    while i < len(argv):
+        a = argv[i]
+        name = a.split("=")[0]
+        if not a.startswith("-") or " " in name or (not name.startswith("--") and name != "-h"):
+            words.append(a)
+        else:
+            options.append(a)
+            field = name.lstrip("-").replace("-", "_").removeprefix("no_")
+            following = argv[i + 1 : i + 2]
+            if field in switches and following in (["True"], ["False"]):
+                raise ValueError(f"a switch takes no value: write {name} or --no-{name[2:]}")
+            if field not in switches and "=" not in a and following:
+                options.append(argv[i + 1])
+                i += 1
+        i += 1
+    return [*options, "--", *words] if words else argv
+
+
+def _hints(argv: list[str], said: str) -> list[str]:
     """What to write in place of what could not be parsed."""
     names = [a.split("=")[0].replace("_", "-") for a in argv if a.startswith("-")]
     hints = [f"{name} is called {OTHER_NAMES[name]} here" for name in names if name in OTHER_NAMES]
     if "True" in argv or "False" in argv or any(a.endswith(("=True", "=False")) for a in argv):
         hints.append("a switch takes no value: write --bias or --no-bias")
+    unknown = re.search(r"Unrecognized options: ([^-│\n]\S*)", said)
+    if unknown:
+        hints.append(
+            f"{unknown[1].strip(',')}: a name or a text with blanks in it is put in quotes"
+        )
     return hints
 
 

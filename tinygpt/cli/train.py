@@ -1,6 +1,7 @@
 """tinygpt train: train a GPT on a text, or go on with a run."""
 
 import contextlib
+import math
 import shutil
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -93,6 +94,10 @@ def train(argv: list[str]) -> None:
     prompt = f' "{" ".join(text.split()[:2])}"'  # one that it can read
     if not prompt.isprintable() or set(prompt[2:-1]) & set('"$`\\!\ufffd'):
         prompt = ""
+    if trainer.best is not None and trainer.best[1] > math.log(trainer.model.config.vocab_size):
+        print(f"its loss of {trainer.best[1]:.3f} is above that of a blind guess: it has learned "
+              f"nothing. A smaller --learning-rate than {trainer.arguments.learning_rate:g} helps, "
+              f"or more steps")  # fmt: skip
     print(f"{which} is in {folder}; more: tinygpt generate{run_name}{prompt}")
     if not is_published(trainer.model.config):
         wrong = obstacles(trainer.model.config)
@@ -146,6 +151,11 @@ def _new_run(argv: list[str], held: contextlib.ExitStack) -> Trainer:
             f"the warm-up of {training.warmup_steps} steps is as long as the run: its learning "
             f"rate never reaches {training.learning_rate:g}. A run of {training.max_steps} steps "
             f"wants --warmup-steps {max(training.max_steps // 10, 1)}"
+        )
+    if training.schedule != "constant" and training.min_learning_rate > training.learning_rate:
+        print(
+            f"the learning rate does not fall: --min-learning-rate {training.min_learning_rate:g} "
+            f"is above it. {training.learning_rate / 10:g} would be a tenth"
         )
     if init:
         model, tokenizer = _trained(init, command, given, device)
@@ -322,13 +332,14 @@ def _trainer(
         f"{c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, "
         f"block {c.block_size}; device {training.device}"
         f"{f', {workers} workers' if workers > 1 else ''}\n"
+        f"a model that guesses blindly has a loss of {math.log(c.vocab_size):.2f} per token\n"
         f"memory: about {memory.total / 1e6:.0f} MB ({memory.parameters / 1e6:.0f} for parameters, "
         f"gradients and moments, {memory.activations / 1e6:.0f} for activations)\n"
         f"run: {folder}",
         flush=True,
     )
     if trainer.floor is not None:
-        print(f"a perfect model would reach a loss of {trainer.floor:.4f} on the held-out text")
+        print(f"a perfect model would reach {trainer.floor:.4f} per token on the held-out text")
     return trainer
 
 
@@ -444,6 +455,11 @@ def own_text(folder: Path, record: dict[str, Any], data: DataArguments, instead:
     about = record["text"]
     if as_path(data.corpus) is None and about.get("path") and as_path(about["path"]):
         data = replace(data, corpus=about["path"])  # called from another folder
+    elif as_path(data.corpus) is None and about.get("path"):
+        raise ValueError(
+            f"{folder} was trained on {about['path']}, which is not there any more. Put it back, "
+            f"or: {instead}"
+        )
     corpus = load_corpus(
         data.corpus,
         validation_fraction=data.validation_fraction,

@@ -1,7 +1,7 @@
 """GPTConfig: the shape of a GPT, and which components it is made of."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class GPTConfig:
     """The shape of a GPT."""
 
     vocab_size: int = 1024  # tokens in the vocabulary (V)
+    _: KW_ONLY  # PyTorch code has these in other orders: each is named
     block_size: int = 64  # the longest text that the model sees at once, in tokens (T)
     n_layer: int = 4  # blocks, one after the other (N)
     n_head: int = 4  # attention heads in each block (H); must divide n_embd

@@ -8,8 +8,10 @@ of the parts are GPT-2's own.
 
 import math
 import re
+import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, replace
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -121,6 +123,9 @@ class GPT(Module):
     def hidden(self, ids: Any, cache: KVCache | None = None) -> Tensor:
         """What the last norm gives to the head.   ids (B, T) -> (B, T, C)"""
         x = self.embed(ids, 0 if cache is None else len(cache))
+        if cache is not None and len(cache.layers) != len(self.h):
+            n, wanted = len(cache.layers), len(self.h)
+            raise ValueError(f"a cache for {n} layers, the model has {wanted}: KVCache({wanted})")
         for i, block in enumerate(self.h):
             x = block(x, None if cache is None else cache.layers[i])
         return self.ln_f(x)
@@ -143,7 +148,7 @@ class GPT(Module):
     def logits(self, x: Tensor) -> Tensor:
         """The head: how well x fits each token.   (..., C) -> (..., V)"""
         head = self.wte if self.lm_head is None else self.lm_head
-        return unembed(x, head.weight)
+        return unembed(x, head.weight) if isinstance(head, Embedding) else head(x)
 
     def loss(self, ids: Any, targets: Any) -> Tensor:
         """The mean cross-entropy in nats per token, a scalar.
@@ -151,6 +156,9 @@ class GPT(Module):
         targets[b, t] is what comes after ids[b, t], already shifted; -100 counts nowhere.
         ValueError where shapes differ, ids or targets are out of range, or no target is left.
         """
+        if ids is targets:
+            warnings.warn("the targets are the ids themselves; nothing is shifted here: "
+                          "model.loss(ids[:, :-1], ids[:, 1:])", stacklevel=2)  # fmt: skip
         ids, targets = self._checked(ids, "id"), self._checked(targets, "target", ignore=-100)
         if ids.shape != targets.shape:
             raise ValueError(f"ids {ids.shape} and targets {targets.shape} must have one shape")
@@ -276,7 +284,10 @@ class GPT(Module):
             self.eval()
         try:
             with no_grad(), np.errstate(all="ignore"):  # the sampler refuses what is no number
-                logits = self.logits(self.hidden(seen, cache)[:, -1])
+                if type(self).__call__ is not GPT.__call__:  # a subclass says otherwise
+                    logits = self(seen, cache)[:, -1]
+                else:
+                    logits = self.logits(self.hidden(seen, cache)[:, -1])
         finally:
             if training:
                 self.train()
@@ -376,6 +387,12 @@ class GPT(Module):
         block_size, which cuts learned positions; lora_rank and lora_alpha, for adapters that are
         drawn by the seed. ValueError names what is missing, cut short or does not fit.
         """
+        unknown = changes.keys() - {field.name for field in dataclass_fields(GPTConfig)}
+        if unknown:
+            raise TypeError(
+                f"{', '.join(sorted(unknown))}: no such field of GPTConfig, and no other setting "
+                f"is taken here (all numbers become float32)"
+            )
         folder = pretrained.find(where)
         fields, layout = pretrained.read_config(folder)
         try:

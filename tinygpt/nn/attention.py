@@ -83,6 +83,7 @@ def attention(
     The queries are the last T of the S positions, and a causal one sees the keys up to its own: the
     weight of a later one is exactly 0, or never computed. A query that sees no key gives zeros.
 
+    It is causal unless causal=False, beside a mask too (PyTorch's is not).
     mask: booleans that broadcast to (B, H, T, S), True where a query may look (PyTorch's
     scaled_dot_product_attention; its MultiheadAttention means the opposite). key_padding (B, S):
     True where there is a key. slopes (H,): what a score loses per position of distance (ALiBi).
@@ -196,7 +197,7 @@ def _whole_mask(mask: Any, key_padding: Any, *, beside: Array, shape: tuple) -> 
         if part.dtype != bool:
             raise TypeError(
                 f"expected a {name} of booleans, True where a query may look, got {part.dtype}: of "
-                f"numbers that are added to the scores it is {name} == 0"
+                f"ones and zeros {name} != 0; of numbers that are added to scores {name} == 0"
             )
         if name == "key_padding":
             if part.shape != (shape[0], shape[3]):

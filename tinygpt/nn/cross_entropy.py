@@ -30,8 +30,9 @@ def cross_entropy_plain(
 def cross_entropy(logits, targets, /, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
     """mean over i of  -log softmax(z_i)[t_i].   logits z (..., V), targets t (...) -> scalar
 
-    cross_entropy((12, 64, 65), (12, 64)) -> (). Targets equal to ignore_index count nowhere, not
-    in the mean either; if all are ignored the loss is 0 (PyTorch: nan). The log is never taken of
+    cross_entropy((12, 64, 65), (12, 64)) -> (); the classes are the last axis (PyTorch: the
+    second). Targets equal to ignore_index count nowhere, not in the mean either; if all are ignored
+    the loss is 0 (PyTorch: nan). The log is never taken of
     a probability that may be 0: log softmax(z)_t = z_t - max z - log sum exp(z - max z).
     reduction "sum", or "none" for the loss of each target, (...), 0 where it is ignored.
     label_smoothing e: a share e of the target is spread over all V, so that no logit has to grow

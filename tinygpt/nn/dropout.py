@@ -71,7 +71,7 @@ def draw_mask(x: Array, shape: tuple[int, ...], p: float, key: Key | None) -> Ar
 
 
 @op
-def dropout(x, /, *, p=0.0, key=None):
+def dropout(x, /, *, p, key=None):
     """y = x keep / (1 - p): a share p becomes 0, the rest grows so that the mean stays.   any shape
 
     The first axis is the batch. Srivastava et al. 2014, "Dropout", section 4 (here scaled while

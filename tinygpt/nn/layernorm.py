@@ -21,6 +21,19 @@ def layer_norm_plain(x, weight, bias=None, *, eps=1e-5):
     return y if bias is None else y + bias
 
 
+def check_scale(weight, C):
+    """ValueError where the weight is not one number for each of C channels: a shape, perhaps."""
+    got = getattr(weight, "shape", weight)
+    if got != (C,) or isinstance(weight, tuple):
+        raise ValueError(f"expected a weight of shape ({C},), one for each channel, got {got}")
+
+
+def check_width(n):
+    """TypeError where n is no number: only the last axis is normalised."""
+    if not isinstance(n, int | np.integer):
+        raise TypeError(f"expected the size of the last axis, a whole number, got {n!r}")
+
+
 # Why the gradient has two means. Let s = 1 / sqrt(var + eps), so n_i = s (x_i - mean); dn = dy w.
 # A small rise of x_j changes n_i in three ways:
 #     directly, where i = j        s
@@ -39,6 +52,7 @@ def layer_norm(x, weight, bias=None, /, *, eps=1e-5):
     Ba, Kiros & Hinton 2016, "Layer Normalization", section 3.
     """
     xp, C = array_module(x), x.shape[-1]
+    check_scale(weight, C)
     centred = x - row_sum(x) / C
     variance = row_dot(centred, centred) / C  # (..., 1)
     s = 1.0 / xp.sqrt(variance + eps)
@@ -67,6 +81,7 @@ class LayerNorm(Module):
     """weight and bias (n,), at first 1 and 0."""
 
     def __init__(self, n: int, *, bias: bool = True, eps: float = 1e-5):
+        check_width(n)
         self.weight = Parameter(np.ones(n, np.float32))
         self.bias = Parameter(np.zeros(n, np.float32)) if bias else None
         self.eps = eps

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from tinygpt.autograd import habits
-from tinygpt.autograd.engine import Tensor
+from tinygpt.autograd.engine import Leaf, Tensor
 from tinygpt.autograd.parameters import Frozen, Parameter, ParameterVector
 from tinygpt.backend import Array, array_module, like, to_cpu, to_device
 
@@ -38,12 +38,37 @@ class Module:
     clock: ParameterVector | None = None  # Dropout: where it reads the seed and the step
 
     def _forward(self, *args: Any, **settings: Any) -> Any:
-        forward = getattr(type(self), "forward", None)
-        if forward is None:
+        if getattr(type(self), "forward", None) is None:
             raise TypeError(f"{type(self).__name__} has neither __call__ nor forward")
-        return forward(self, *args, **settings)
+        return self.forward(*args, **settings)
 
     __call__: Callable[..., Any] = _forward
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """The two names mean one thing: whichever a class writes, the other is it too."""
+        super().__init_subclass__(**more)
+        own = vars(cls)
+        if "forward" in own and "__call__" not in own:
+            cls.__call__ = Module._forward
+        elif "__call__" in own and "forward" not in own:
+            cls.forward = own["__call__"]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """TypeError where a parameter or part would be lost: trained and saved no more, in silence;
+        or where its name is one that Module needs itself."""
+        before = vars(self).get(name)
+        if isinstance(before, _KEPT) and not (value is None or isinstance(value, _KEPT)):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a {type(before).__name__}, and a "
+                f"{type(value).__name__} in its place would be neither trained nor saved: "
+                + ("write a Module there" if isinstance(before, Module) else
+                   f"write {name}.data[...] = values, or a tinygpt.Parameter")
+            )  # fmt: skip
+        if isinstance(value, Tensor | Module) and name in vars(Module):
+            raise TypeError(f"{name!r} is a name that Module uses itself: give it another")
+        if name == "forward":
+            raise TypeError("forward is looked up in the class: write a subclass with your own")
+        object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -85,7 +110,7 @@ class Module:
         elif isinstance(value, set | frozenset):
             if any(isinstance(item, Module | Tensor) for item in value):
                 raise TypeError(f"{name} is a set, which has no order: use a list or a dict")
-        elif isinstance(value, Tensor) and not isinstance(value, Parameter) and value.requires_grad:
+        elif type(value) is Tensor and type(value.node) is Leaf:
             raise TypeError(
                 f"{type(self).__name__}.{name} is a Tensor that wants a gradient, which nothing "
                 f"would train or save: make it tinygpt.Parameter(array)"
@@ -226,6 +251,7 @@ class Module:
         """Copy values in. One ValueError lists every missing, unknown and misshapen name, and
         then nothing was copied."""
         mine = dict(self.named_tensors())
+        state = {name: _plain_array(name, a) for name, a in state.items()}
         wrong = [f"missing: {name} {p.shape}" for name, p in mine.items() if name not in state]
         wrong += [f"unknown: {name} {np.shape(a)}" for name, a in state.items() if name not in mine]
         wrong += [
@@ -239,6 +265,19 @@ class Module:
             p.data[...] = like(array_module(state[name]).asarray(state[name]), p.data)
             if p.node is not None:
                 p.node.was_written()
+
+
+_KEPT = (Parameter, Frozen, Module)  # what may stand where a parameter or a part stood
+
+
+def _plain_array(name: str, values: Any) -> Any:
+    """TypeError for a tensor of PyTorch: its matrices lie the other way round."""
+    if type(values).__module__.split(".")[0] == "torch":
+        raise TypeError(
+            f"{name} is a PyTorch tensor: give arrays, {name}.numpy(), and of a PyTorch Linear the "
+            f"weight as .T.numpy(): there it is (out, in), here (in, out)"
+        )
+    return values.data if isinstance(values, Tensor) else values
 
 
 def normal(rng: Rng, shape: tuple[int, ...], std: float | None = None) -> Parameter:

@@ -9,6 +9,7 @@ import numpy as np
 from tinygpt.autograd.engine import Tensor, op
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.backend import array_module, row_dot
+from tinygpt.nn.layernorm import check_scale, check_width
 from tinygpt.nn.module import Module
 
 
@@ -30,6 +31,7 @@ def rms_norm(x, weight, /, *, eps=1e-5):
     Zhang & Sennrich 2019, "Root Mean Square Layer Normalization", section 4; eps as in Llama.
     """
     xp, C = array_module(x), x.shape[-1]
+    check_scale(weight, C)
     mean_square = row_dot(x, x) / C  # (..., 1)
     s = 1.0 / xp.sqrt(mean_square + eps)
     n = x * s
@@ -49,6 +51,7 @@ class RMSNorm(Module):
     """weight (n,), at first 1."""
 
     def __init__(self, n: int, *, eps: float = 1e-5):
+        check_width(n)
         self.weight = Parameter(np.ones(n, np.float32))
         self.eps = eps
 

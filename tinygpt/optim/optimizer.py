@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tinygpt.autograd import habits
 from tinygpt.autograd.engine import Tensor
 from tinygpt.autograd.parameters import Parameter, ParameterVector
 from tinygpt.backend import PIECE, Array, array_module, is_host, like, to_cpu
@@ -24,6 +25,7 @@ class Optimizer:
         if lr < 0 or weight_decay < 0:
             raise ValueError(f"expected lr and weight_decay >= 0, got {lr} and {weight_decay}")
         self.vector = vector_of(model)
+        self.left_out = [p for p in all_parameters_of(model) if not p.requires_grad]
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
         xp = array_module(self.vector.data)
         self.moments = {name: xp.zeros_like(self.vector.data) for name in moments}
@@ -32,12 +34,17 @@ class Optimizer:
         """Forget all gradients."""
         self.vector.zero_grad()
 
-    def step(self, run: Run = map, size: int = PIECE, factor: float | Array | None = None) -> None:
+    def step(
+        self, *, run: Run = map, size: int = PIECE, factor: float | Array | None = None
+    ) -> None:
         """One step along the gradient that is there now, multiplied by `factor` first (clipping: a
         pass over all of it is spared). run(work, parts): how the parts of the vector, so many
         elements on a CPU, are worked off, one after the other or by several workers; no two share
         an element.
         """
+        if any(p.requires_grad for p in self.left_out):
+            raise RuntimeError("a parameter that was frozen when this optimizer was made wants a "
+                               "gradient now: make the optimizer anew")  # fmt: skip
         w, g = self.vector.data, self.vector.gradient()
         self.steps += 1
         self.vector.steps += 1  # the next dropout masks
@@ -61,6 +68,11 @@ class Optimizer:
         ]
         for _ in run(work, parts):
             pass
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise habits.missing(type(self).__name__, name, habits.OPTIMIZER, dir(type(self)))
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
         """The optimizer's formula on one part: writes into w and the moments, never into g."""
@@ -96,10 +108,14 @@ def check_betas(betas: tuple[float, float], eps: float) -> None:
 
 
 def parameters_of(model: Any) -> list[Parameter]:
-    """The trained Parameters of a model, or those in a list. TypeError, in words, for what is
-    neither."""
-    if hasattr(model, "trained"):
-        return model.trained()
+    """The trained Parameters of a model, or those in a list: without the frozen ones."""
+    return [p for p in all_parameters_of(model) if p.requires_grad]
+
+
+def all_parameters_of(model: Any) -> list[Parameter]:
+    """The Parameters of a model, or those in a list. TypeError, in words, for what is neither."""
+    if hasattr(model, "named_parameters"):
+        return [p for _, p in model.named_parameters()]
     found = list(model) if isinstance(model, Iterable) else [model]
     for p in found:
         if isinstance(p, Parameter):
@@ -110,7 +126,7 @@ def parameters_of(model: Any) -> list[Parameter]:
         elif isinstance(p, Tensor):
             what = "got a Tensor: make it tinygpt.Parameter(array)"
         raise TypeError(f"expected a model or a list of Parameters, {what}")
-    return [p for p in dict.fromkeys(found) if p.requires_grad]
+    return list(dict.fromkeys(found))
 
 
 def vector_of(model: Any) -> ParameterVector:

@@ -32,8 +32,10 @@ def learning_rate(
         schedule(a), a = (step - warmup) / (total - warmup)         warmup <= step < total
         floor (constant: peak)                      step >= total, for ever
 
-    ValueError for a schedule that there is not.
+    ValueError for a schedule that there is not, and for a floor above the peak.
     """
+    if floor > peak:
+        raise ValueError(f"expected floor <= peak, got {floor:g} and {peak:g}: the rate would rise")
     if schedule not in SCHEDULES:
         raise ValueError(f"expected schedule to be one of {list(SCHEDULES)}, got {schedule!r}")
     if step >= total:

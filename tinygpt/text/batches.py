@@ -13,7 +13,10 @@ from tinygpt.backend import random_stream
 
 
 def check_length(ids: np.ndarray, block_size: int, what: str = "the text") -> None:
-    """ValueError with both lengths where not even one window fits."""
+    """ValueError with both lengths where not even one window fits, and for what are no ids."""
+    if np.ndim(ids) != 1 or np.asarray(ids[:1]).dtype.kind not in "iu":
+        raise ValueError(f"{what}: expected ids, one row of integers, got {type(ids).__name__} of "
+                         f"shape {np.shape(ids)} and {np.asarray(ids[:1]).dtype}")  # fmt: skip
     if len(ids) < block_size + 1:
         raise ValueError(
             f"{what} has {len(ids)} tokens, but one window needs {block_size + 1} "

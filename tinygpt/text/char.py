@@ -62,7 +62,8 @@ class CharTokenizer(Tokenizer):
             i = int(np.argmax(ids == self.unknown_id))
             raise ValueError(
                 f"the character {text[i]!r} at position {at + i} did not occur in the text that "
-                f"this model was trained on, so it has no token"
+                f"this model was trained on, so it has no token. It knows: "
+                f"{_shown(self.characters)}"
             )
         return ids
 
@@ -92,3 +93,9 @@ class CharTokenizer(Tokenizer):
         if unknown != UNKNOWN or characters != sorted(characters):
             raise ValueError(f"its tokens are not characters in order and {UNKNOWN}")
         return cls(characters, special_tokens)
+
+
+def _shown(characters: list[str], most: int = 100) -> str:
+    """The characters side by side, those that cannot be seen as Python writes them."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in characters[:most])
+    return f"{shown} ... and {len(characters) - most} more" if len(characters) > most else shown

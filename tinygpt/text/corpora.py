@@ -4,6 +4,7 @@
 Python itself or are written by a grammar.
 """
 
+import difflib
 import hashlib
 import re
 import unicodedata
@@ -199,9 +200,11 @@ def load_corpus(
         source = Source("", "", list, special_tokens[0] if special_tokens else "\n", shuffled=False)
     else:
         shown = corpus if len(str(corpus)) < 80 else f"{corpus:.60} ..."
+        near = difflib.get_close_matches(str(corpus), CORPORA, n=1)
         raise ValueError(
             f"there is no corpus and no file or folder named {shown!r}: expected one of "
             f"{', '.join(CORPORA)}, or the path of a text file or a folder of them"
+            + (f". Did you mean {near[0]}?" if near else "")
         )
     if clean:
         documents, removed = cleaned(documents)
@@ -223,11 +226,11 @@ def load_corpus(
     if not train.strip():
         raise ValueError(f"{corpus} holds no text to train on")
     found, tried = overlap(train, held_out)
-    if tried:
+    if source.grammar is None and 10 * found > tried:  # a grammar's sentences come again and again
         remarks.append(
             f"overlap: {found} of {tried} pieces of 50 characters of the held-out text stand in "
-            f"the training text too"
-            + (": the held-out loss is better than it should be" if 10 * found > tried else "")
+            f"the training text too, so the held-out loss is better than it should be (--clean "
+            f"leaves out documents that are there twice)"
         )
     return Corpus(
         name,

@@ -127,7 +127,7 @@ class Processes(Workers):
         if not _is_long(optimizer.vector.data, self.threads):
             return optimizer.step(factor=factor)
         self._tell("update", [(optimizer.lr, optimizer.steps, factor)] * len(self._pipes))
-        optimizer.step(self._share_of(0), factor=factor)
+        optimizer.step(run=self._share_of(0), factor=factor)
         self._answers(len(self._pipes))
 
     def _share_of(self, i: int) -> Callable[..., Iterator[None]]:
@@ -196,7 +196,7 @@ class Processes(Workers):
         optimizer = self._trainer.optimizer
         optimizer.lr, optimizer.steps = lr, steps
         optimizer.vector.gradient_is_there()
-        optimizer.step(self._share_of(i), factor=factor)
+        optimizer.step(run=self._share_of(i), factor=factor)
 
 
 @contextmanager

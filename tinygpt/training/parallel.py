@@ -90,7 +90,7 @@ class Workers:
             shares = divided(len(parts), n)
             return _all(pool, lambda share: [work(part) for part in parts[share]], shares)
 
-        optimizer.step(run, THREAD_PIECE, factor)
+        optimizer.step(run=run, size=THREAD_PIECE, factor=factor)
 
 
 def _all(pool: ThreadPoolExecutor, work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:

@@ -173,10 +173,23 @@ def find_model(word: str | Path | None, output_dir: str | Path = RUNS) -> Path:
     known = known_model(word, output_dir)
     if known is not None:
         return known
+    parent, _, name = str(word).rstrip("/").rpartition("/")
+    if parent and (as_path(parent) or parent in SHIPPED or known_model(parent, output_dir)):
+        there = _models_below(parent, output_dir)
+        raise ValueError(f"there is no {name} in {parent}: it has {', '.join(there) or 'no model'}")
     near = near_run(str(word), output_dir)
     if near is not None:
         raise ValueError(f"there is no model {word}. Did you mean {near}?")
     return find(word)
+
+
+def _models_below(place: str, output_dir: str | Path) -> list[str]:
+    """What can follow a folder, or a run, and a slash: the names of the models in it."""
+    folder = known_model(place, output_dir) or Path(place)
+    steps = [p.parent for p in (folder / "checkpoints").glob(f"step-*/{CONFIG_FILE}")]
+    runs = [p.parent for p in folder.glob(f"*/{CONFIG_FILE}")]
+    newest_first = sorted(steps + runs, key=lambda p: p.stat().st_mtime_ns, reverse=True)
+    return [p.name for p in newest_first[:8]]
 
 
 def near_run(word: str, output_dir: str | Path = RUNS) -> str | None:
