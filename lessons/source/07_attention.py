@@ -225,7 +225,7 @@ def mask_too_late(q, k, v):
 
 
 def train(steps=160):
-    small = GPT(GPTConfig(V, T, n_layer=1, n_head=2, n_embd=32), seed=0).train()
+    small = GPT(GPTConfig(V, block_size=T, n_layer=1, n_head=2, n_embd=32), seed=0).train()
     optimizer, draw, losses = AdamW(small, lr=1e-2), np.random.default_rng(0), []
     for _ in range(steps):
         starts = draw.integers(0, len(text) - T, 24)[:, None] + np.arange(T + 1)

@@ -243,10 +243,7 @@ class Tensor(Operators):
         if wanted != self.requires_grad:
             self.node = Tensor(self.data, requires_grad=wanted).node
 
-    @staticmethod
-    def is_recorded() -> bool:
-        """Would an op that is called here be recorded? Not inside no_grad()."""
-        return _thread.grad_enabled
+    is_recorded = staticmethod(lambda: _thread.grad_enabled)  # would an op that is called here be?
 
     def detach(self) -> "Tensor":
         """The same array without its history."""
