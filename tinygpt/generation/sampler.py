@@ -65,10 +65,13 @@ def probabilities(
     p = np.exp(z / temperature)
     p /= p.sum(axis=-1, keepdims=True)
     if top_k:
-        p = _only(p, rank_of(z) < top_k)  # of z: where p is 0 the logits still tell which is larger
+        # the k likeliest; by z, because where p is 0 the logits still tell which is larger
+        p = _only(p, rank_of(z) < top_k)
     if top_p is not None and top_p < 1:
+        # those before which, from the likeliest down, less than top_p has been given away
         p = _only(p, likelier_sum(p) < top_p)
     if min_p:
+        # those with at least the share min_p of the likeliest
         p = _only(p, p >= min_p * p.max(axis=-1, keepdims=True))
     return p
 

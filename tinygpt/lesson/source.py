@@ -47,7 +47,8 @@ def source(thing: Any) -> tuple[str, str]:
     where = path.relative_to(root).as_posix() if inside else path.name
     if path.name.startswith("<") or not path.exists():
         where = "a cell of this notebook"
-    return f"{where}, line {line}: {name}", textwrap.dedent("".join(lines))
+    above = inspect.getcomments(function) if isinstance(thing, Op) else None  # why its gradient
+    return f"{where}, line {line}: {name}", (above or "") + textwrap.dedent("".join(lines))
 
 
 def _print_code(code: str) -> None:

@@ -8,15 +8,20 @@ written by copying it out.
 import importlib
 import json
 import re
+from dataclasses import asdict
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from tinygpt.backend import is_host, like, to_cpu
+from tinygpt.backend import default_device, is_host, like, random_stream, to_cpu
 from tinygpt.files import copy_array, map_arrays, read_json, write_arrays, write_text
 from tinygpt.models import gpt2_format, llama_format
+from tinygpt.models.config import GPTConfig
+from tinygpt.nn.lora import draw_adapters
+from tinygpt.nn.module import Module
 from tinygpt.text.reading import as_path
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.safetensors"
@@ -32,6 +37,64 @@ BUFFERS = re.compile(r"\.attn\.(masked_)?bias$|rotary_emb\.inv_freq$")  # not le
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 SHIPPED = {"storyteller": Path(__file__).parents[1] / "lesson" / "storyteller"}  # name -> folder
 HUB_NAMES = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", "distilgpt2")  # without an owner
+
+Model = TypeVar("Model", bound=Module)  # GPT, or a subclass of it
+
+
+# -------------------------------------------------------------------------- the methods of GPT
+
+
+def from_pretrained(
+    cls: type[Model], where: str | Path, *, seed: int = 0, device: str | None = None, **changes: Any
+) -> Model:
+    """The model in a folder (a run, or anything in Hugging Face's layout of GPT-2 or Llama), or
+    the published one of that name. It is in eval mode.
+
+    changes: fields of GPTConfig that are to be other than in the folder: dropout; a shorter
+    block_size, which cuts learned positions; lora_rank and lora_alpha, for adapters that are
+    drawn by the seed. ValueError names what is missing, cut short or does not fit.
+    """
+    unknown = changes.keys() - {field.name for field in dataclass_fields(GPTConfig)}
+    if unknown:
+        raise TypeError(
+            f"{', '.join(sorted(unknown))}: no such field of GPTConfig, and no other setting "
+            f"is taken here (all numbers become float32)"
+        )
+    folder = find(where)
+    fields, layout = read_config(folder)
+    try:
+        config = GPTConfig(**(fields | changes))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{folder / CONFIG_FILE}: {error}") from error
+    if changes.get("block_size", 0) > fields["block_size"] and config.position == "learned":
+        raise ValueError(f"{folder} has learned {fields['block_size']} positions, not more")
+    stored = map_weights(folder)
+    check_size(folder, config, stored)
+    make: Any = cls
+    model = make(config, seed=None, device="cpu")
+    model.vector().seed = seed
+    new_adapters = bool(config.lora_rank) and not fields.get("lora_rank")
+    if new_adapters:
+        draw_adapters(model, random_stream(seed, "adapters"))
+    shorter = "block_size" in changes
+    model.generation = read_generation(folder)
+    load(model, folder, stored, layout, new_adapters=new_adapters, shorter=shorter)
+    return model.to(device or default_device())
+
+
+def load_pretrained(model: Any, folder: str | Path) -> None:
+    """Copy the weights in a folder into the model, which has to be of the same shape."""
+    folder = Path(folder)
+    _, layout = read_config(folder)
+    model.generation = read_generation(folder)
+    load(model, folder, map_weights(folder), layout)
+
+
+def save_pretrained(model: Any, folder: str | Path) -> None:
+    """config.json and model.safetensors, in Hugging Face's layout of GPT-2 or of Llama."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    save(model, folder, asdict(model.config))
 
 
 # ----------------------------------------------------------------------------------------- where

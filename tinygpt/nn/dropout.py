@@ -81,7 +81,7 @@ def dropout(x, /, *, p, key=None):
         return x, lambda dy: dy
     mask, scale = draw_mask(x, x.shape, p, key), 1 / (1 - p)
 
-    def masked(a):
+    def masked(a):  # y = x keep / (1 - p), so dx = dy keep / (1 - p): the same both ways
         y = a * mask
         y *= scale
         return y

@@ -63,7 +63,9 @@ def unembed(x, table, /):
     rows = x.reshape(-1, x.shape[-1])  # (..., C) -> (N, C)
     to_table = recording(1)  # a frozen table wants no gradient
 
-    def backward(dy):  # dx = dy table,  dtable = dy^T x
+    # As linear without a bias, the table lying the other way: dx = dy table, dtable = dy^T x. Where
+    # it is the embedding's table too, it is used twice, and the two gradients are added.
+    def backward(dy):
         dy = dy.reshape(len(rows), -1)
         dtable = (lambda out, add: put_product(dy.T, rows, out, add)) if to_table else None
         return (dy @ table).reshape(x.shape), dtable

@@ -22,7 +22,9 @@ def linear(x, weight, bias=None, /):
     if bias is not None:
         y += bias
 
-    def backward(dy):  # dx = dy W^T,  dW = x^T dy,  db = the sum of the rows of dy
+    # y_nj = sum_i x_ni W_ij + b_j in each row n. A rise of x_ni moves y_nj by W_ij: dx = dy W^T. A
+    # rise of W_ij moves y_nj by x_ni, in every row: dW = x^T dy. One of b_j: by 1, in every row.
+    def backward(dy):
         dy = dy.reshape(len(rows), -1)
         dx = (dy @ weight.T).reshape(x.shape) if to_x else None
         dw = (lambda out, add: put_product(rows.T, dy, out, add)) if to_weight else None

@@ -89,7 +89,8 @@ def rotary(x, /, *, start=0, positions=None, base=10_000.0, scaling=(), pairs="h
         y[..., second] = b * cos + a * sin
         return y
 
-    return turned(x, sin), lambda dy: turned(dy, -sin)  # a turn is undone by turning back
+    # y = R x with a matrix that turns, so dx = R^T dy; and the transpose of a turn is the turn back
+    return turned(x, sin), lambda dy: turned(dy, -sin)
 
 
 def slower(speed: Array, scaling: tuple[float, ...]) -> Array:

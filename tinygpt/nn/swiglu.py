@@ -1,4 +1,7 @@
-"""SwiGLU: an MLP whose hidden values pass through a gate that the input itself opens."""
+"""SwiGLU: an MLP whose hidden values pass through a gate that the input itself opens.
+
+y = silu(g) x,   silu(g) = g s,   s = 1 / (1 + exp(-g))     open where g is large
+"""
 
 from tinygpt.autograd.engine import Tensor, op, recording
 from tinygpt.backend import array_module, pieces
@@ -6,6 +9,13 @@ from tinygpt.nn.linear import Linear
 from tinygpt.nn.module import Module, Rng, generator
 
 
+def swiglu_plain(gate, x):
+    """The formula on Tensors."""
+    return gate / (1.0 + (-gate).exp()) * x
+
+
+# s' = s (1 - s), so silu' = s + g s (1 - s) by the product rule; and y is a product of silu and x:
+# dg = dy x silu'(g),  dx = dy silu(g).
 @op
 def swiglu(gate, x, /):
     """y = silu(g) x,  silu(g) = g s,  s = 1 / (1 + exp(-g)).   gate, x, y of one shape
@@ -35,11 +45,6 @@ def swiglu(gate, x, /):
         dg *= x[piece]
     y, silu = y.reshape(shape), silu.reshape(shape)
     return y, (None if slope is None else lambda dy: (dy * slope.reshape(shape), dy * silu))
-
-
-def swiglu_plain(gate, x):
-    """The formula on Tensors."""
-    return gate / (1.0 + (-gate).exp()) * x
 
 
 class SwiGLU(Module):

@@ -1,6 +1,6 @@
 """Optimizer: what all of them share. Each one's own file holds its formula."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tinygpt.autograd import habits
@@ -58,16 +58,16 @@ class Optimizer:
                 dw *= factor
             self.update(w[at], dw, decay, *(m[at] for m in self.moments.values()))
 
-        parts = [
-            (
-                slice(a, min(a + size, end)),
-                self.weight_decay if end <= self.vector.n_matrix else 0.0,
-            )
-            for start, end in self.vector.received()
-            for a in range(start, end, size)
-        ]
-        for _ in run(work, parts):
+        for _ in run(work, list(self._parts(size))):
             pass
+
+    def _parts(self, size: int) -> Iterator[tuple[slice, float]]:
+        """Where a gradient arrived, in pieces of the vector, and how much each piece decays.
+        Matrices stand first in it, vectors (biases, norms) after."""
+        for start, end in self.vector.received():
+            decay = self.weight_decay if end <= self.vector.n_matrix else 0.0
+            for a in range(start, end, size):
+                yield slice(a, min(a + size, end)), decay
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -121,9 +121,9 @@ BUGS = [
     ),
     Bug(
         "writes from the beginning of the text",
-        "models/gpt.py",
-        "ids[:, -self.config.block_size :]",
-        "ids[:, : self.config.block_size]",
+        "generation/generate.py",
+        "ids[:, -model.config.block_size :]",
+        "ids[:, : model.config.block_size]",
         "both cut the text to block_size, and short prompts do not tell",
     ),
     Bug(
@@ -347,9 +347,9 @@ BUGS = [
     ),
     Bug(
         "cache: cut at the block, its positions kept",
-        "models/gpt.py",
-        "            cache = None\n        training",
-        "            seen = ids[:, -1:]\n        training",
+        "generation/generate.py",
+        "        cache = None\n    training",
+        "        seen = ids[:, -1:]\n    training",
         "dropping what is oldest seems to be all that has to be done",
     ),
     Bug(
@@ -368,8 +368,8 @@ BUGS = [
     ),
     Bug(
         "a row that has stopped goes on",
-        "models/gpt.py",
-        "            new = np.where(stopped, ids[:, -1], new)\n",
+        "generation/generate.py",
+        "        new = np.where(stopped, ids[:, -1], new)\n",
         "",
         "with one row it never shows",
     ),

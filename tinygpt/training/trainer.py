@@ -1,8 +1,8 @@
 """Trainer: the training loop with everything around it.
 
-The loop itself is ten lines (`Trainer.step`, and the hand-written one in the README). The rest is
-what a run needs: a progress bar, held-out loss, samples, a log, the best model and resume points on
-disk, and words for what went wrong.
+One step, plainly, is in step.py, and the loop by hand in the README. Here is what a run needs: a
+progress bar, held-out loss, samples, a log, the best model and resume points on disk, and words for
+what went wrong.
 """
 
 import json
@@ -195,38 +195,61 @@ class Trainer:
             loss = self.step(x, y)
             tokens += x.size
             stop = bool(interrupted)  # read once: a Ctrl-C after this waits for the next step
-            last = step == a.max_steps
-            reads = is_host(loss) or step % a.logging_steps == 0 or step % a.save_steps == 0
-            if reads or last or stop:
+            due = self._due(step) | ({"read", "save"} if stop else set())
+            ends = False  # a callback or patience asks for the end
+            if "read" in due:
                 self._stop_unless_finite(step, loss, x, y)
-            asked = False  # a callback or patience asks for the end
-            if step % a.logging_steps == 0 or step == 1 or last:
+            if "log" in due:
                 seconds = time.perf_counter() - began
-                asked |= self._log(
-                    step=step,
-                    loss=to_float(loss),
-                    grad_norm=to_float(self.norm),
-                    learning_rate=self.optimizer.lr,
-                    tokens_per_second=round(tokens / seconds),
-                )
-                shown = {"loss": f"{to_float(loss):.2f}", "tokens/s": f"{tokens / seconds:.0f}"}
-                if self.best is not None:
-                    shown["best"] = f"{self.best[1]:.3f}"
-                bar.set_postfix(shown, refresh=False)
-                if step == start + 2 * a.logging_steps and not last:
-                    left = (a.max_steps - step) * seconds / (step - start)
-                    bar.write(f"about {_duration(left)} for the {a.max_steps - step:,} steps left")
-            if self.validation and (last or step % a.eval_steps == 0):
-                asked |= self._measure(bar, step)
-            if a.sample_steps and step % a.sample_steps == 0 and not last:
+                ends |= self._log_step(bar, step, step - start, loss, tokens, seconds)
+            if "measure" in due:
+                ends |= self._measure(bar, step)
+            if "sample" in due:
                 self._write_sample(bar, step)
-            if stop or last or asked or step % a.save_steps == 0:
+            if "save" in due or ends:
                 self.save()
             bar.update()
-            if stop and not last:
+            if stop and step < a.max_steps:
                 raise KeyboardInterrupt
-            if asked:
+            if ends:
                 break
+
+    def _due(self, step: int) -> set[str]:
+        """What is to be done after this step; read: look whether its loss is a number."""
+        a = self.arguments
+        every = {"log": a.logging_steps, "sample": a.sample_steps, "save": a.save_steps}
+        if self.validation:
+            every["measure"] = a.eval_steps
+        due = {what for what, n in every.items() if n and step % n == 0}
+        if step == 1:
+            due.add("log")
+        if step == a.max_steps:  # the end; what the model writes then, its caller shows
+            due = (due | {"log", "save"} | every.keys() & {"measure"}) - {"sample"}
+        if is_host(self.norm) or due & {"log", "save"}:  # on a GPU reading waits for it
+            due.add("read")
+        return due
+
+    def _log_step(
+        self, bar: Any, step: int, done: int, loss: Array, tokens: int, seconds: float
+    ) -> bool:
+        """A line of the log, and the bar; whether a callback asks for the end. done: the steps, and
+        tokens, of so many seconds."""
+        a = self.arguments
+        asked = self._log(
+            step=step,
+            loss=to_float(loss),
+            grad_norm=to_float(self.norm),
+            learning_rate=self.optimizer.lr,
+            tokens_per_second=round(tokens / seconds),
+        )
+        shown = {"loss": f"{to_float(loss):.2f}", "tokens/s": f"{tokens / seconds:.0f}"}
+        if self.best is not None:
+            shown["best"] = f"{self.best[1]:.3f}"
+        bar.set_postfix(shown, refresh=False)
+        if done == 2 * a.logging_steps and step < a.max_steps:
+            left = (a.max_steps - step) * seconds / done
+            bar.write(f"about {_duration(left)} for the {a.max_steps - step:,} steps left")
+        return asked
 
     def _measure(self, bar: Any, step: int) -> bool:
         """Measure the held-out loss, keep the model if it is the best; whether to end here."""
