@@ -61,18 +61,19 @@ def recording(argument: int | None = None) -> bool:
 class Leaf:
     """Where the gradients of a Tensor that no op made are summed, until zero_grad(). `slot` is a
     parameter's slice of the flat gradient, stale while grad is None: the first overwrites it.
-    `written`: when the values were last changed in place, which a backward must not miss; `latest`:
-    when those of any leaf were."""
+    `written`: when the values were last changed in place, which a backward must not miss;
+    `together`: when those of the whole vector were; `latest`: when those of any leaf were."""
 
-    __slots__ = ("dtype", "grad", "shape", "slot", "written")
+    __slots__ = ("dtype", "grad", "shape", "slot", "together", "written")
     latest = 0
 
     def __init__(self, data: Array, slot: Array | None = None):
         self.shape, self.dtype, self.grad, self.slot = data.shape, data.dtype, None, slot
-        self.written = 0
+        self.written, self.together = 0, [0]
 
-    def was_written(self) -> None:
-        Leaf.latest = self.written = next(_clock)
+    def was_written(self, with_all: bool = False) -> None:
+        Leaf.latest = time = next(_clock)
+        self.written, self.together[0] = time, time if with_all else self.together[0]
 
     def add(self, g: Array) -> None:
         if self.grad is not None:
@@ -113,7 +114,7 @@ class Node:
         try:
             if Leaf.latest > self.time:
                 for i, parent in enumerate(parents):
-                    if type(parent) is Leaf and parent.written > self.time:
+                    if type(parent) is Leaf and max(parent.written, *parent.together) > self.time:
                         raise RuntimeError(f"argument {i} was changed in place after the forward")
             grads = backward(dy)
             grads = grads if type(grads) in (tuple, list) else (grads,)
@@ -188,12 +189,10 @@ class Tensor(Operators):
     __slots__ = ("__weakref__", "data", "node")
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        if type(requires_grad) is not bool:  # Tensor(2, 3)
-            raise TypeError(f"expected requires_grad to be True or False, got {requires_grad!r}")
         self.data = data if type(data) in ARRAYS else as_array(data)
         self.node = Leaf(self.data) if requires_grad else None
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(f"only floats have gradients, got {self.data.dtype}")
+        if requires_grad and (requires_grad is not True or self.data.dtype.kind != "f"):
+            self.refuse_gradient(requires_grad)
 
     def backward(self, dy: Any = None) -> None:
         """Add the gradient of sum(self * dy) to the .grad of every leaf; one element needs no dy.

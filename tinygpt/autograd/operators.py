@@ -156,6 +156,12 @@ class Operators:
     node: Any
     is_recorded: Any  # the engine's: would an op be recorded now?
 
+    def refuse_gradient(self, requires_grad: Any) -> None:
+        """TypeError for Tensor(2, 3), and for integers that should have a gradient."""
+        if requires_grad is not True:
+            raise TypeError(f"expected requires_grad to be True or False, got {requires_grad!r}")
+        raise TypeError(f"only floats have gradients, got {self.data.dtype}")
+
     def zero_grad(self) -> None:
         """Forget the gradient that was summed up."""
         if hasattr(self.node, "slot"):  # a leaf

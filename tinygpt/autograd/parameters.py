@@ -130,8 +130,10 @@ class ParameterVector:
     def live_in(self, data: Array, grad: Array) -> None:
         """From now on the values are those in `data`, and gradients go to `grad`."""
         self.data, self.grad, self.views = data, grad, []
+        together = [0]
         for p, values, slot in self._slices():
             p.rebind(values, slot, self)
+            p.node.together = together  # one stamp for all of them
             self.views.append(values)
 
     def _slices(self) -> Iterator[tuple[Parameter, Array, Array]]:
@@ -166,6 +168,9 @@ class ParameterVector:
     def received(self) -> list[tuple[int, int]]:
         """The parts (start, end) of the vector where a gradient arrived since zero_grad(), as few
         as can be; those of matrices and vectors apart."""
+        if all(p.node.grad is not None for p in self.parameters):  # the usual case
+            whole = [(0, self.n_matrix), (self.n_matrix, len(self.data))]
+            return [(start, end) for start, end in whole if start < end]
         parts: list[tuple[int, int]] = []
         end = 0
         for p in self.parameters:
@@ -179,8 +184,7 @@ class ParameterVector:
 
     def was_written(self) -> None:
         """The values were changed in place: a backward of a forward before that would be wrong."""
-        for p in self.parameters:
-            p.node.was_written()
+        self.parameters[0].node.was_written(with_all=True)
 
     def begin_part(self, row: int) -> None:
         """The next forward reads the rows from `row` on of this step's batch. Dropout then draws

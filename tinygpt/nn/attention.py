@@ -91,11 +91,15 @@ def attention(
     in memory so that merge_heads is a view. ValueError for shapes that do not fit and for causal
     T > S, TypeError for a mask that is not of booleans.
     """
-    _check_shapes(q, k, v, causal)
+    if not (q.ndim == k.ndim == 4 and k.shape == v.shape):
+        _refuse_shapes(q, k, v)
     xp = array_module(q)
     (B, H, T, D), S = q.shape, k.shape[2]
+    if k.shape != (B, H, S, D) or (causal and T > S):
+        _refuse_shapes(q, k, v)
     q = q * (1 / math.sqrt(D))  # here it costs T D products, on the scores T S
-    mask = _whole_mask(mask, key_padding, beside=q, shape=(B, H, T, S))
+    if mask is not None or key_padding is not None:
+        mask = _whole_mask(mask, key_padding, beside=q, shape=(B, H, T, S))
     kept = draw_mask(q, (B, H, T, S), p, key) if p else None
 
     def empty(n):  # (B, H, n, D); in memory (B, n, H, D), which merge_heads and split_heads want
@@ -170,7 +174,7 @@ def attention(
     return y, backward
 
 
-def _check_shapes(q: Array, k: Array, v: Array, causal: bool) -> None:
+def _refuse_shapes(q: Array, k: Array, v: Array) -> None:
     shapes = f"got {q.shape}, {k.shape}, {v.shape}"
     if not q.ndim == k.ndim == v.ndim == 4:
         raise ValueError(
@@ -179,11 +183,10 @@ def _check_shapes(q: Array, k: Array, v: Array, causal: bool) -> None:
         )
     if k.shape != v.shape or (*q.shape[:2], q.shape[3]) != (*k.shape[:2], k.shape[3]):
         raise ValueError(f"expected q (B, H, T, D) and k, v (B, H, S, D), {shapes}")
-    if causal and q.shape[2] > k.shape[2]:
-        raise ValueError(
-            f"{q.shape[2]} queries cannot be the last of {k.shape[2]} positions: causal=False is "
-            f"for keys of another text"
-        )
+    raise ValueError(
+        f"{q.shape[2]} queries cannot be the last of {k.shape[2]} positions: causal=False is for "
+        f"keys of another text"
+    )
 
 
 def _whole_mask(mask: Any, key_padding: Any, *, beside: Array, shape: tuple) -> Array | None:
