@@ -51,7 +51,8 @@ def grade(path: Path, timeout: float, memory: float = 4000) -> Graded:
     except (ValueError, OSError) as error:
         graded.troubles.append(f"cannot be read: {error}")
         return graded
-    hidden = sorted(p.name for p in path.parent.glob("*.py") if p.stem in sys.stdlib_module_names)
+    beside = [p for p in path.parent.glob("*.py") if p.name != path.name]
+    hidden = sorted(p.name for p in beside if p.stem in sys.stdlib_module_names)
     if hidden:
         graded.troubles.append(f"beside it: {', '.join(hidden)}, which is not imported")
     with tempfile.TemporaryFile() as file:
