@@ -56,7 +56,8 @@ class _Data(DataArguments):
 class TrainCommand:
     """Train a GPT on a text and write some.
 
-    The order is: the preset, then --config FILE, then the other options.
+    To begin with, six options are enough: --max-steps, --n-layer, --n-embd, --block-size,
+    --tokenizer and --learning-rate. The order is: the preset, then --config FILE, then the others.
     """
 
     data: _Data = field(default_factory=_Data)
