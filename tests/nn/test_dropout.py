@@ -14,7 +14,7 @@ ONES = np.ones(N, np.float32)
 
 
 def mask(number, p=0.5, shape=(N,)):
-    return draw_mask(np.empty(0), shape, p, Key(number))
+    return draw_mask(np.empty(0), shape, p=p, key=Key(number))
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
@@ -56,9 +56,9 @@ def test_steps_sites_and_seeds_draw_different_masks():
 
 
 def test_a_part_of_the_batch_gets_its_part_of_the_mask():
-    whole = draw_mask(np.empty(0), (6, 3, 5), 0.5, Key(9))
+    whole = draw_mask(np.empty(0), (6, 3, 5), p=0.5, key=Key(9))
     for start in range(6):
-        part = draw_mask(np.empty(0), (6 - start, 3, 5), 0.5, Key(9, row=start))
+        part = draw_mask(np.empty(0), (6 - start, 3, 5), p=0.5, key=Key(9, row=start))
         assert np.array_equal(part, whole[start:])
 
 
@@ -155,5 +155,5 @@ def test_attention_weights_are_dropped_alike_in_forward_and_backward():
     scores = q @ k.swapaxes(-1, -2) / np.sqrt(6)
     scores = np.where(np.tril(np.ones((5, 5), bool)), scores, -np.inf)
     w = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
-    expected = (w * draw_mask(w, w.shape, 0.5, Key(4)) * 2).sum(-1)
+    expected = (w * draw_mask(w, w.shape, p=0.5, key=Key(4)) * 2).sum(-1)
     np.testing.assert_allclose(y[..., 0], expected, rtol=1e-12)

@@ -30,7 +30,7 @@ class LookCommand:
     run_and_text: Positional[
         Annotated[
             tuple[str, ...],
-            shown("[RUN] TEXT", "a run (default: the newest), and at most 64 tokens"),
+            shown("[RUN] TEXT", "a run (default: the newest), at most 64 tokens"),
         ]
     ] = ()
     # the picture; default: look.png in the folder of the run
@@ -56,8 +56,8 @@ def look(argv: list[str]) -> None:
     if not path.parent.is_dir():
         raise ValueError(f"{path.parent} is no folder: the picture cannot be put there")
     print(model.describe())
-    print("wte, wpe: the tables of tokens and of positions; ln: norms; c_attn, c_proj of attn: into "
-          "and out of attention; c_fc, c_proj of mlp: the two layers of the MLP")  # fmt: skip
+    print("wte, wpe: tables of tokens and of positions; ln: norms; c_attn, c_proj of attn: into "
+          "and out of it; c_fc, c_proj of mlp: the two layers of the MLP")  # fmt: skip
     seen, fresh = model.trace(ids), GPT(model.config).trace(ids)
     figure, what_to_see = _draw(seen, fresh, model.config, ids, tokenizer)
     pictures.save(figure, path)

@@ -100,7 +100,7 @@ def attention(
     q = q * (1 / math.sqrt(D))  # here it costs T D products, on the scores T S
     if mask is not None or key_padding is not None:
         mask = _whole_mask(mask, key_padding, beside=q, shape=(B, H, T, S))
-    kept = draw_mask(q, (B, H, T, S), p, key) if p else None
+    kept = draw_mask(q, (B, H, T, S), p=p, key=key) if p else None
 
     def empty(n):  # (B, H, n, D); in memory (B, n, H, D), which merge_heads and split_heads want
         return xp.empty((B, n, H, D), q.dtype).transpose(0, 2, 1, 3)

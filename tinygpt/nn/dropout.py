@@ -54,7 +54,7 @@ def keep(index: Array, key: Key, p: float) -> Array:
     return h >= int(p * 2**32)
 
 
-def draw_mask(x: Array, shape: tuple[int, ...], p: float, key: Key | None) -> Array:
+def draw_mask(x: Array, shape: tuple[int, ...], *, p: float, key: Key | None) -> Array:
     """Which elements stay, as booleans of this shape, where x lies; the first axis is the batch.
 
     Element i of row b has the number (key.row + b) (elements in a row) + i, whatever part of the
@@ -79,7 +79,7 @@ def dropout(x, /, *, p, key=None):
     """
     if p == 0:
         return x, lambda dy: dy
-    mask, scale = draw_mask(x, x.shape, p, key), 1 / (1 - p)
+    mask, scale = draw_mask(x, x.shape, p=p, key=key), 1 / (1 - p)
 
     def masked(a):  # y = x keep / (1 - p), so dx = dy keep / (1 - p): the same both ways
         y = a * mask

@@ -70,7 +70,7 @@ class Adam(Optimizer):
     def decayed(self, w: Array, g: Array, decay: float) -> Array:
         """The gradient to follow: with the decay in it, or (AdamW) as it is, and w shrinks."""
         if not self.DECOUPLED:
-            return with_decay(w, g, decay)
+            return with_decay(g, w=w, decay=decay)
         if decay:
             w *= 1 - self.lr * decay
         return g

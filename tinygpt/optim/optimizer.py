@@ -95,7 +95,7 @@ class Optimizer:
         self.steps = self.vector.steps = steps
 
 
-def with_decay(w: Array, g: Array, decay: float) -> Array:
+def with_decay(g: Array, *, w: Array, decay: float) -> Array:
     """g + decay w: the gradient of the loss plus decay |w|^2 / 2. g itself where nothing decays."""
     return g + decay * w if decay else g
 

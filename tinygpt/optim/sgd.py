@@ -37,7 +37,7 @@ class SGD(Optimizer):
         super().__init__(model, lr, weight_decay, ("velocity",) if momentum else ())
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
-        g = with_decay(w, g, decay)
+        g = with_decay(g, w=w, decay=decay)
         if not moments:
             w -= self.lr * g
             return
