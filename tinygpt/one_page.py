@@ -34,12 +34,12 @@ def make_parameters(rng, V, T, N, C):
     for i in range(N):
         for norm in ("ln_1", "ln_2"):
             w[f"h.{i}.{norm}.weight"], w[f"h.{i}.{norm}.bias"] = np.ones(C), np.zeros(C)
-        last = 0.02 / np.sqrt(2 * N)  # the layers that add to the residual stream start smaller
+        adding = 0.02 / np.sqrt(2 * N)  # these add to the stream 2N times: their variances add up
         for name, n_in, n_out, std in [
             ("attn.c_attn", C, 3 * C, 0.02),
-            ("attn.c_proj", C, C, last),
+            ("attn.c_proj", C, C, adding),
             ("mlp.c_fc", C, 4 * C, 0.02),
-            ("mlp.c_proj", 4 * C, C, last),
+            ("mlp.c_proj", 4 * C, C, adding),
         ]:
             w[f"h.{i}.{name}.weight"] = normal(n_in, n_out, std=std)
             w[f"h.{i}.{name}.bias"] = np.zeros(n_out)
@@ -83,7 +83,7 @@ def forward(w, ids, H):
         q, k, v = (heads(part, H) for part in np.split(qkv, 3, axis=-1))
         scores = q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])  # (B, H, T, T)
         scores = np.where(np.tril(np.ones((T, T), bool)), scores, -np.inf)  # the future is hidden
-        e = np.exp(scores - scores.max(-1, keepdims=True))
+        e = np.exp(scores - scores.max(-1, keepdims=True))  # the same look, and exp cannot overflow
         look = e / e.sum(-1, keepdims=True)  # rows sum to 1
         mixed = merge(look @ v)
         x = x + mixed @ w[h + "attn.c_proj.weight"] + w[h + "attn.c_proj.bias"]
@@ -92,7 +92,7 @@ def forward(w, ids, H):
         mlp_in = normed_2 * w[h + "ln_2.weight"] + w[h + "ln_2.bias"]
         hidden = mlp_in @ w[h + "mlp.c_fc.weight"] + w[h + "mlp.c_fc.bias"]
         tanh = np.tanh(np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3))
-        active = hidden * (1 + tanh) / 2  # GELU
+        active = hidden * (1 + tanh) / 2  # GELU, nearly
         x = x + active @ w[h + "mlp.c_proj.weight"] + w[h + "mlp.c_proj.bias"]
         layers.append({
             "normed_1": normed_1, "scale_1": scale_1, "attn_in": attn_in, "q": q, "k": k, "v": v,
@@ -102,7 +102,7 @@ def forward(w, ids, H):
     normed, scale = normalise(x)
     last = normed * w["ln_f.weight"] + w["ln_f.bias"]
     end = {"normed": normed, "scale": scale, "last": last}
-    return last @ w["wte.weight"].T, layers, end  # the head is the table of the tokens
+    return last @ w["wte.weight"].T, layers, end  # out by the table of the tokens
 
 
 # ----------------------------------------------------------------------------------- backward
@@ -122,7 +122,7 @@ def loss_and_gradients(w, ids, targets, H):
     dlogits = (np.exp(log_p) - hit) / targets.size
 
     def linear(dy, name, x):
-        """Back through y = x W + b: W meets x in every row, and b is added to every row."""
+        """Back through y_ij = sum_k x_ik W_kj + b_j: dW = x^T dy, dx = dy W^T, db sums the rows."""
         rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
         grads[name + ".weight"], grads[name + ".bias"] = rows.T @ drows, drows.sum(0)
         return dy @ w[name + ".weight"].T
@@ -142,40 +142,40 @@ def loss_and_gradients(w, ids, targets, H):
         h, kept = f"h.{i}.", layers[i]
         q, k, v, look, hidden, tanh = (kept[n] for n in ("q", "k", "v", "look", "hidden", "tanh"))
         dactive = linear(dx, h + "mlp.c_proj", kept["active"])
-        # GELU is hidden (1 + tanh) / 2, and tanh' = 1 - tanh^2: the product rule
+        # GELU is hidden (1 + tanh) / 2: the product rule; inner is the slope of what is in tanh
         inner = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * hidden**2)
         slope = (1 + tanh) / 2 + hidden * (1 - tanh**2) / 2 * inner
         dmlp_in = linear(dactive * slope, h + "mlp.c_fc", kept["mlp_in"])
         dx = dx + norm(dmlp_in, h + "ln_2", kept["normed_2"], kept["scale_2"])  # + : the residual
-        dmixed = heads(linear(dx, h + "attn.c_proj", kept["mixed"]), H)
-        dlook = dmixed @ v.swapaxes(-1, -2)  # mixed = look v
-        dv = look.swapaxes(-1, -2) @ dmixed
-        # softmax: a rise of one score makes its own share grow by look, and all shares shrink by
-        # look times that; so the mean of dlook, weighted with look, is taken off
+        dheads = heads(linear(dx, h + "attn.c_proj", kept["mixed"]), H)  # of look v, head by head
+        dlook = dheads @ v.swapaxes(-1, -2)
+        dv = look.swapaxes(-1, -2) @ dheads
+        # softmax: a rise of score l adds look_l to share l, and takes look_j look_l off each share
+        # j; so the mean of dlook, weighted with look, is taken off
         dscores = look * (dlook - (dlook * look).sum(-1, keepdims=True)) / np.sqrt(q.shape[-1])
         dq, dk = dscores @ k, dscores.swapaxes(-1, -2) @ q
         dqkv = np.concatenate([merge(dq), merge(dk), merge(dv)], -1)
         dattn_in = linear(dqkv, h + "attn.c_attn", kept["attn_in"])
         dx = dx + norm(dattn_in, h + "ln_1", kept["normed_1"], kept["scale_1"])
-    np.add.at(grads["wte.weight"], ids, dx)  # a token may occur many times: its gradients add up
+    np.add.at(grads["wte.weight"], ids, dx)  # and as what came in, at each place of it
     grads["wpe.weight"] = np.zeros_like(w["wpe.weight"])
     grads["wpe.weight"][: ids.shape[1]] = dx.sum(0)
     return loss, grads
 
 
-def check(w, ids, targets, H, step=1e-5):
+def check(w, ids, targets, H, small=1e-5):
     """The largest difference between a gradient and the slope that a small step measures, of one
     element of each parameter, as a share of that parameter's largest gradient."""
     grads, worst = loss_and_gradients(w, ids, targets, H)[1], 0.0
     for name, a in w.items():
         at = np.unravel_index(abs(grads[name]).argmax(), a.shape)
         value = a[at]
-        a[at] = value + step
+        a[at] = value + small
         up = loss_and_gradients(w, ids, targets, H)[0]
-        a[at] = value - step
+        a[at] = value - small
         down = loss_and_gradients(w, ids, targets, H)[0]
         a[at] = value
-        slope = (up - down) / (2 * step)
+        slope = (up - down) / (2 * small)
         worst = max(worst, abs(slope - grads[name][at]) / abs(grads[name][at]))
     return worst
 
@@ -188,7 +188,7 @@ def adam(w, grads, m, v, step, lr, beta1=0.9, beta2=0.999, eps=1e-8):
     for name, g in grads.items():
         m[name] += (1 - beta1) * (g - m[name])  # the mean of the gradients
         v[name] += (1 - beta2) * (g * g - v[name])  # the mean of their squares
-        m_hat, v_hat = m[name] / (1 - beta1**step), v[name] / (1 - beta2**step)
+        m_hat, v_hat = m[name] / (1 - beta1**step), v[name] / (1 - beta2**step)  # they began at 0
         w[name] -= lr * m_hat / (np.sqrt(v_hat) + eps)
 
 
@@ -208,9 +208,9 @@ def main(path, steps=500, B=12, T=64, N=2, H=4, C=64):
     if len(ids) < T + 1:
         raise SystemExit(f"{path} has {len(ids)} characters, at least {T + 1} are needed")
     w = make_parameters(rng, len(characters), T, N, C)
-    m, v = ({name: np.zeros_like(a) for name, a in w.items()} for _ in "mv")
-    error = check(w, ids[None, :8], ids[None, 1:9], H)
-    print(f"backward agrees with measured slopes within {error:.0e}")
+    m = {name: np.zeros_like(a) for name, a in w.items()}
+    v = {name: np.zeros_like(a) for name, a in w.items()}
+    print(f"backward and slopes differ by {check(w, ids[None, :8], ids[None, 1:9], H):.0e}")
     for step in range(1, steps + 1):
         at = rng.integers(0, len(ids) - T, B)[:, None] + np.arange(T + 1)
         x, y = ids[at][:, :-1], ids[at][:, 1:]  # y is x one character later

@@ -4,6 +4,7 @@
     w = softmax(q k^T / sqrt(D))             who looks at whom; the future is hidden
     y = w v                                  the mixture
 
+D: the width of a head. q . k is a sum of D products, so its spread grows like sqrt(D).
 Vaswani et al. 2017, "Attention Is All You Need", section 3.2. First one head of one text, then
 heads and batches, then the op that runs.
 """
@@ -32,8 +33,8 @@ from tinygpt.nn.module import Module, Rng, generator
 from tinygpt.nn.position import alibi_slopes, distances, rotary
 from tinygpt.nn.softmax import softmax
 
-TILE = 64  # queries that a CPU works on at a time; smaller tiles hide more, larger ones run faster
-HIDDEN = -1e30  # the score of a key that is not seen: exp gives 0, and nothing becomes inf - inf
+TILE = 64  # queries at a time on a CPU: smaller tiles compute less in vain, larger ones run faster
+HIDDEN = -1e30  # the score of a key that is not seen: beside any other its exp is 0; no inf - inf
 
 
 def one_head(q, k, v):
@@ -45,7 +46,8 @@ def one_head(q, k, v):
 
 
 def visible(x: Array, T: int, S: int, *, causal: bool = True, mask: Array | None = None) -> Array:
-    """The one rule: which keys each query sees (True), as an array where x lies.   (T, S)
+    """The one rule: which keys each query sees (True), as an array where x lies.
+    -> (T, S), with a mask (B, H, T, S)
 
     The queries are the last T of S positions: when writing, a cache has the keys before them. A
     causal one sees the keys up to its own; a mask (B, H, T, S) hides some more of them.
@@ -62,7 +64,7 @@ def attention_plain(q, k, v, **settings):
 
 def attention_weights(q, k, *, causal=True, mask=None, key_padding=None, slopes=None):
     """Who looks at whom: what `attention` multiplies with v.   (B, H, T, D), (B, H, S, D)
-    -> (B, H, T, S), each row a probability distribution; 0 where a query may not look."""
+    -> (B, H, T, S), each row a probability distribution, or all 0 where a query sees nothing."""
     (T, D), S = q.shape[2:], k.shape[2]
     scores = matmul(q, k.transpose(0, 1, 3, 2)) / math.sqrt(D)
     if slopes is not None:
@@ -83,13 +85,14 @@ def attention(
     The queries are the last T of the S positions, and a causal one sees the keys up to its own: the
     weight of a later one is exactly 0, or never computed. A query that sees no key gives zeros.
 
-    It is causal unless causal=False, beside a mask too (PyTorch's is not).
+    A mask does not switch causal off; causal=False (PyTorch's default) does.
     mask: booleans that broadcast to (B, H, T, S), True where a query may look (PyTorch's
     scaled_dot_product_attention; its MultiheadAttention means the opposite). key_padding (B, S):
     True where there is a key. slopes (H,): what a score loses per position of distance (ALiBi).
-    p, key: dropout of the weights. All of them hide, none shows what another hides. The result lies
-    in memory so that merge_heads is a view. ValueError for shapes that do not fit and for causal
-    T > S, TypeError for a mask that is not of booleans.
+    p, key: the share of weights that dropout drops, and which (nn/dropout.py; no key of attention).
+    A key is seen only where causal, mask and key_padding all allow it. The result lies in memory
+    so that merge_heads is a view. ValueError for shapes that do not fit and for causal T > S,
+    TypeError for a mask that is not of booleans.
     """
     if not (q.ndim == k.ndim == 4 and k.shape == v.shape):
         _refuse_shapes(q, k, v)
@@ -97,7 +100,7 @@ def attention(
     (B, H, T, D), S = q.shape, k.shape[2]
     if k.shape != (B, H, S, D) or (causal and T > S):
         _refuse_shapes(q, k, v)
-    q = q * (1 / math.sqrt(D))  # here it costs T D products, on the scores T S
+    q = q * (1 / math.sqrt(D))  # from here on; it costs T D products, on the scores T S
     if mask is not None or key_padding is not None:
         mask = _whole_mask(mask, key_padding, beside=q, shape=(B, H, T, S))
     kept = draw_mask(q, (B, H, T, S), p=p, key=key) if p else None
@@ -136,7 +139,7 @@ def attention(
         if mask is not None:
             sees = visible(q, n, keys.stop, causal=causal, mask=mask[:, :, rows, keys])
             scores = xp.where(sees, scores, HIDDEN)
-        elif causal and n > 1:  # all that is hidden is in the corner
+        elif causal and n > 1:  # one query sees all its keys; of several, -1e30 takes the corner's
             scores[..., -n:] += xp.where(visible(q, n, n), 0.0, HIDDEN).astype(scores.dtype)
         scores -= row_max(scores)  # the same weights, and exp cannot overflow
         e = xp.exp(scores, out=scores)
@@ -146,15 +149,16 @@ def attention(
         batched_matmul(dropped(w, rows, keys), v[:, :, keys], out=y[:, :, rows])
         tiles.append((rows, keys, w))
 
-    # y_i = sum_j w_ij v_j, so dw_ij = dy_i . v_j and dv_j = sum_i w_ij dy_i. A weight w_ij changes
-    # with the score s_il of its own row alone, by w_ij ([j = l] - w_il): softmax. Summed over j:
+    # da is d(loss)/da. y_i = sum_j w_ij v_j, so dw_ij = dy_i . v_j and dv_j = sum_i w_ij dy_i.
+    # Softmax: the slope of w_ij in a score s_il of its row is w_ij ([j = l] - w_il), where [j = l]
+    # is 1 if so, else 0. Times dw_ij and summed over j:
     #     ds_il = w_il (dw_il - sum_j dw_ij w_ij)
     # and s_il = q_i . k_l / sqrt(D) gives dq_i = sum_l ds_il k_l / sqrt(D), and dk_l likewise.
     def backward(dy):
         dq, dk, dv = empty(T), empty(S), empty(S)
 
         def add(total, keys, a, b):
-            """total += a^T b at these keys. The last tile sees all keys: it comes first, writes."""
+            """Adds a^T b at these keys. The last tile comes first, has all keys, fills total."""
             if keys.stop == S:
                 batched_matmul(a.swapaxes(-1, -2), b, out=total)
             else:
@@ -162,7 +166,7 @@ def attention(
 
         for rows, keys, w in reversed(tiles):
             dw = batched_matmul(dy[:, :, rows], v[:, :, keys].swapaxes(-1, -2))
-            dw = dropped(dw, rows, keys)  # what was dropped did not reach y
+            dw = dropped(dw, rows, keys)  # of the dropped weights above, of w from here on
             ds = xp.subtract(dw, row_dot(dw, w), out=dw)
             ds *= w
             batched_matmul(ds, k[:, :, keys], out=dq[:, :, rows])
@@ -199,8 +203,8 @@ def _whole_mask(mask: Any, key_padding: Any, *, beside: Array, shape: tuple) -> 
         part = like(np.asarray(part) if is_host(part) else part, beside)
         if part.dtype != bool:
             raise TypeError(
-                f"expected a {name} of booleans, True where a query may look, got {part.dtype}: of "
-                f"ones and zeros {name} != 0; of numbers that are added to scores {name} == 0"
+                f"expected a {name} of booleans, True where a query may look, got {part.dtype}: "
+                f"pass {name} != 0 for ones and zeros, {name} == 0 for numbers added to scores"
             )
         if name == "key_padding":
             if part.shape != (shape[0], shape[3]):
@@ -232,6 +236,7 @@ def split_heads(qkv, /, *, n_head):
     def backward(dys):
         dqkv = xp.empty(apart, dtype)
         for i, dy in enumerate(dys):
+            # None: that part did not reach the loss
             dqkv[:, :, i] = 0 if dy is None else dy.transpose(0, 2, 1, 3)
         return dqkv.reshape(B, T, C3)
 
@@ -257,10 +262,10 @@ class CausalSelfAttention(Module):
 
     c_attn (C, 3C), c_proj (C, C): GPT-2's names. Dropout stands on the attention weights.
 
-    position: "rotary" turns queries and keys here, "alibi" takes slopes off the scores here; with
-    any other, x has the positions in it already. With n_kv_head G below n_head queries share keys
-    and values (grouped.py); c_attn is (C, (H + 2G) D). rope_...: see `rotary`.
-    ValueError for heads that do not divide.
+    position: "rotary" turns queries and keys here, "alibi" takes slope times distance off the
+    scores; with any other, x has the positions in it already. With n_kv_head G below n_head several
+    query heads share one of keys and values (grouped.py); c_attn is (C, (H + 2G) D). rope_...: see
+    `rotary`. ValueError for heads that do not divide.
     """
 
     def __init__(

@@ -22,25 +22,26 @@ def layer_norm_plain(x, weight, bias=None, *, eps=1e-5):
 
 
 def check_scale(weight, C):
-    """ValueError where the weight is not one number for each of C channels: a shape, perhaps."""
+    """ValueError where the weight is not one number for each of C channels. (PyTorch's function
+    takes a shape in this place.)"""
     got = getattr(weight, "shape", weight)
     if got != (C,) or isinstance(weight, tuple):
         raise ValueError(f"expected a weight of shape ({C},), one for each channel, got {got}")
 
 
 def check_width(n):
-    """TypeError where n is no number: only the last axis is normalised."""
+    """TypeError where n is no whole number: one axis, the last, is normalised."""
     if not isinstance(n, int | np.integer):
         raise TypeError(f"expected the size of the last axis, a whole number, got {n!r}")
 
 
-# Why the gradient has two means. Let s = 1 / sqrt(var + eps), so n_i = s (x_i - mean); dn = dy w.
-# A small rise of x_j changes n_i in three ways:
+# Why the gradient has two means. Let s = 1 / sqrt(var + eps), so n_i = s (x_i - mean). dn is
+# d(loss)/dn, which is dy w. A small rise of x_j changes n_i in three ways, per unit of it:
 #     directly, where i = j        s
 #     by the mean                  1/C of it is new in the mean:       - s / C
-#     by the variance              d var / dx_j = 2 (x_j - mean) / C, so
-#                                  d s / dx_j = - s^3 (x_j - mean) / C = - s^2 n_j / C,
-#                                  and n_i moves by                    - s n_i n_j / C
+#     by the variance              the slope of var in x_j is 2 (x_j - mean) / C (what the mean
+#                                  moves drops out: deviations sum to 0), that of s is
+#                                  - s^3 (x_j - mean) / C = - s^2 n_j / C, so n_i: - s n_i n_j / C
 # Times dn_i and summed over i:  dx_j = s (dn_j - mean(dn) - n_j mean(dn n)).
 @op
 def layer_norm(x, weight, bias=None, /, *, eps=1e-5):
@@ -70,7 +71,7 @@ def layer_norm(x, weight, bias=None, /, *, eps=1e-5):
         mean_dn_n = (dy_n @ weight)[..., None] / C
         dn = xp.multiply(dy, weight, out=dy_n)
         dx = xp.subtract(dn, mean_dn, out=dn)
-        dx -= xp.multiply(n, mean_dn_n, out=n)  # n was made here, and is not needed again
+        dx -= xp.multiply(n, mean_dn_n, out=n)  # overwrites n: backward runs only once
         dx *= s
         return dx, dw, db
 

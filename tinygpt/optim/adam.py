@@ -1,4 +1,5 @@
-"""Adam and AdamW: steps scaled by how large and how steady each gradient has been."""
+"""Adam and AdamW: steps of about lr where a gradient is steady, shorter where it changes its sign;
+how large it is cancels out."""
 
 import math
 from typing import Any
@@ -10,14 +11,14 @@ from tinygpt.optim.optimizer import Optimizer, check_betas, with_decay
 
 
 def adam_plain(w, g, m, v, t, *, lr, betas, eps, weight_decay=0.0):
-    """Step t = 1, 2, ... of Adam, line by line the paper's: the new w, m and v."""
+    """Step t = 1, 2, ... of Adam, line by line the paper's algorithm 1: the new w, m and v."""
     beta1, beta2 = betas
-    g = g + weight_decay * w
-    m = beta1 * m + (1 - beta1) * g  # the mean of the gradients
-    v = beta2 * v + (1 - beta2) * g**2  # the mean of their squares
-    m_hat = m / (1 - beta1**t)  # m and v start at 0, so early means are too small
+    g = g + weight_decay * w  # (not in the paper: the slope of weight_decay |w|^2 / 2)
+    m = beta1 * m + (1 - beta1) * g  # a running mean of the gradients: recent ones count most
+    v = beta2 * v + (1 - beta2) * g**2  # and of their squares
+    m_hat = m / (1 - beta1**t)  # m began at 0: the shares of all g in it sum to 1 - beta1^t, not 1
     v_hat = v / (1 - beta2**t)
-    w = w - lr * m_hat / (np.sqrt(v_hat) + eps)
+    w = w - lr * m_hat / (np.sqrt(v_hat) + eps)  # eps: nothing is divided by 0
     return w, m, v
 
 
@@ -37,7 +38,7 @@ class Adam(Optimizer):
 
     with m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t) at step t = 1, 2, ...: m and v start at
     0, so early means are too small, and that corrects them. Without it the first step with
-    beta2 = 0.999 would be sqrt(1 / 0.001) (1 - beta1) = 3.2 times too long.
+    beta2 = 0.999 would be (1 - 0.9) / sqrt(1 - 0.999) = 3.2 times too long.
 
     Kingma & Ba 2015, "Adam", algorithm 1. Differs from PyTorch, where one decides by parameter
     groups what decays.
@@ -58,7 +59,8 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
-        """The formula, in place, with one array made for all that lies between."""
+        """The formula, in place. self.steps is t, 1 at the first update; one array is made for all
+        that lies between."""
         m, v = moments
         g = self.decayed(w, g, decay)
         scratch = self.remember(g, m, v)
@@ -78,14 +80,14 @@ class Adam(Optimizer):
     def remember(self, g: Array, m: Array, v: Array) -> Array:
         """Bring both means up to date. Returns the array that it needed: the caller's to reuse."""
         xp, (beta1, beta2) = array_module(m), self.betas
-        new = g - m
-        new *= 1 - beta1
-        m += new
-        new = xp.multiply(g, g, out=new)
-        new -= v
-        new *= 1 - beta2
-        v += new
-        return new
+        change = g - m
+        change *= 1 - beta1
+        m += change
+        square = xp.multiply(g, g, out=change)
+        change_of_v = xp.subtract(square, v, out=square)
+        change_of_v *= 1 - beta2
+        v += change_of_v
+        return change_of_v
 
     def root_of(self, v: Array, scratch: Array) -> Array:
         """sqrt(v') + eps, in the scratch array."""
