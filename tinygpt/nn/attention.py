@@ -115,6 +115,22 @@ def attention(
         a *= 1 / (1 - p)
         return a
 
+    def scores_of(rows, keys):
+        """How well these queries fit these keys, HIDDEN where a key is not seen; and with a mask,
+        which are seen.   (B, H, n, keys)"""
+        n = rows.stop - rows.start
+        scores = batched_matmul(q[:, :, rows], k[:, :, keys].swapaxes(-1, -2))  # (B, H, n, keys)
+        if slopes is not None:
+            slope = xp.asarray(slopes, dtype=scores.dtype)[:, None, None]
+            scores -= slope * abs(distances(scores, n, keys.stop))
+        sees = None
+        if mask is not None:
+            sees = visible(q, n, keys.stop, causal=causal, mask=mask[:, :, rows, keys])
+            scores = xp.where(sees, scores, HIDDEN)
+        elif causal and n > 1:  # one query sees all its keys; of several, -1e30 takes the corner's
+            scores[..., -n:] += xp.where(visible(q, n, n), 0.0, HIDDEN).astype(scores.dtype)
+        return scores, sees
+
     # A causal query needs no key after its own. So the queries are taken a few at a time, and each
     # such tile ends at the key of its last query.   T = S = 6, tiles of 2 queries:
     #
@@ -130,17 +146,7 @@ def attention(
     for start in range(0, T, height):
         rows = slice(start, min(start + height, T))
         keys = slice(0, S - T + rows.stop if causal else S)
-        n = rows.stop - start
-        scores = batched_matmul(q[:, :, rows], k[:, :, keys].swapaxes(-1, -2))  # (B, H, n, keys)
-        if slopes is not None:
-            slope = xp.asarray(slopes, dtype=scores.dtype)[:, None, None]
-            scores -= slope * abs(distances(scores, n, keys.stop))
-        sees = None
-        if mask is not None:
-            sees = visible(q, n, keys.stop, causal=causal, mask=mask[:, :, rows, keys])
-            scores = xp.where(sees, scores, HIDDEN)
-        elif causal and n > 1:  # one query sees all its keys; of several, -1e30 takes the corner's
-            scores[..., -n:] += xp.where(visible(q, n, n), 0.0, HIDDEN).astype(scores.dtype)
+        scores, sees = scores_of(rows, keys)
         scores -= row_max(scores)  # the same weights, and exp cannot overflow
         e = xp.exp(scores, out=scores)
         w = xp.divide(e, row_sum(e), out=e)

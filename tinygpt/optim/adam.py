@@ -59,43 +59,29 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
-        """The formula, in place. self.steps is t, 1 at the first update; one array is made for all
-        that lies between."""
-        m, v = moments
-        g = self.decayed(w, g, decay)
-        scratch = self.remember(g, m, v)
-        root = self.root_of(v, scratch)
-        step = array_module(w).divide(m, root, out=root)
-        step *= self.lr / (1 - self.betas[0] ** self.steps)  # m' in place of m, times lr
-        w -= step
-
-    def decayed(self, w: Array, g: Array, decay: float) -> Array:
-        """The gradient to follow: with the decay in it, or (AdamW) as it is, and w shrinks."""
-        if not self.DECOUPLED:
-            return with_decay(g, w=w, decay=decay)
-        if decay:
+        """The formula, in place, in one array that is made here. self.steps is t, at first 1."""
+        (m, v), (beta1, beta2), xp = moments, self.betas, array_module(w)
+        if self.DECOUPLED and decay:
             w *= 1 - self.lr * decay
-        return g
-
-    def remember(self, g: Array, m: Array, v: Array) -> Array:
-        """Bring both means up to date. Returns the array that it needed: the caller's to reuse."""
-        xp, (beta1, beta2) = array_module(m), self.betas
-        change = g - m
-        change *= 1 - beta1
-        m += change
-        square = xp.multiply(g, g, out=change)
-        change_of_v = xp.subtract(square, v, out=square)
-        change_of_v *= 1 - beta2
-        v += change_of_v
-        return change_of_v
-
-    def root_of(self, v: Array, scratch: Array) -> Array:
-        """sqrt(v') + eps, in the scratch array."""
-        xp = array_module(v)
-        root = xp.sqrt(v, out=scratch)
-        root *= 1 / math.sqrt(1 - self.betas[1] ** self.steps)  # v' in place of v
+        elif decay:
+            g = with_decay(g, w=w, decay=decay)
+        toward = g - m  # each mean goes a share of the way to what is new
+        toward *= 1 - beta1
+        m += toward
+        toward = xp.multiply(g, g, out=toward)
+        toward -= v
+        toward *= 1 - beta2
+        v += toward
+        root = xp.sqrt(v, out=toward)
+        root *= 1 / math.sqrt(1 - beta2**self.steps)  # sqrt(v') in place of sqrt(v)
         root += self.eps
-        return root
+        w -= self.direction(m, g, root)
+
+    def direction(self, m: Array, g: Array, root: Array) -> Array:
+        """lr m' / root, in the array of the root. NAdam has another one."""
+        step = array_module(m).divide(m, root, out=root)
+        step *= self.lr / (1 - self.betas[0] ** self.steps)  # m' in place of m, times lr
+        return step
 
 
 class AdamW(Adam):

@@ -66,13 +66,11 @@ class NAdam(Adam):
         self._product = (self.steps, product)
         return product
 
-    def update(self, w: Array, g: Array, decay: float, *moments: Array) -> None:
-        m, v = moments
-        g = self.decayed(w, g, decay)
-        root = self.root_of(v, self.remember(g, m, v))
+    def direction(self, m: Array, g: Array, root: Array) -> Array:
+        """lr m' / root, with the m' of the formula above."""
         mu, ahead, product = self.mu(self.steps), self.mu(self.steps + 1), self.product()
         of_m, of_g = ahead / (1 - product * ahead), (1 - mu) / (1 - product)
-        w -= self.lr * (of_m * m + of_g * g) / root
+        return self.lr * (of_m * m + of_g * g) / root
 
 
 class NAdamW(NAdam):

@@ -278,15 +278,15 @@ BUGS = [
     Bug(
         "Adam without bias correction",
         "optim/adam.py",
-        "        root *= 1 / math.sqrt(1 - self.betas[1] ** self.steps)",
+        "        root *= 1 / math.sqrt(1 - beta2**self.steps)",
         "",
         "it only matters in the first steps, where it matters a lot",
     ),
     Bug(
         "Adam's epsilon inside the root",
         "optim/adam.py",
-        "        root = xp.sqrt(v, out=scratch)\n",
-        "        root = xp.sqrt(v + self.eps, out=scratch)\n",
+        "        root = xp.sqrt(v, out=toward)\n",
+        "        root = xp.sqrt(v + self.eps, out=toward)\n",
         "layer norm has it there",
     ),
     Bug(
