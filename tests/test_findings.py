@@ -136,7 +136,9 @@ def test_interactive_goes_on_after_what_it_cannot_read(trained):
     assert b"is no UTF-8 text" in done.stderr and b"the baker" in done.stdout
     assert done.returncode == 0
     closed = f"{sys.executable} -m tinygpt generate --interactive <&-"
-    done = subprocess.run(closed, shell=True, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        closed, shell=True, capture_output=True, text=True, encoding="utf-8", check=False
+    )
     assert "Traceback" not in done.stderr and done.returncode in (0, 2)
 
 
@@ -244,7 +246,9 @@ def test_every_setting_of_a_run_comes_back(here, capfd):
 def test_one_process_at_a_time_holds_a_run(trained, capfd):
     code = "from tinygpt.training.run_folder import hold; from pathlib import Path; import time\n"
     code += f"with hold(Path({str(trained)!r})): print('held', flush=True); time.sleep(60)"
-    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    other = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
     try:
         assert other.stdout.readline() == "held\n"
         before = steps(trained)
@@ -287,7 +291,7 @@ def test_a_signal_saves_a_resume_point(here, kind, workers):
     flags += ["--eval-steps", "1000000"]
     child = subprocess.Popen(
         [sys.executable, "-m", "tinygpt", "train", "t.txt", *CHAR, *flags],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
     )  # fmt: skip
     until = time.time() + 60
     while time.time() < until and not list(Path("runs").glob("*/log.jsonl")):
@@ -401,7 +405,7 @@ def test_files_that_were_altered(trained, capfd, file, content, argv):
 @pytest.mark.parametrize(("name", "n"), [("n_layer", 70_000), ("n_layer", 10**9)])
 def test_a_config_of_a_model_that_nobody_has(trained, capfd, name, n):
     path = trained / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {name: n}), encoding="utf-8")
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {name: n}), encoding="utf-8")
     assert "expected n_layer <= 10,000" in said(capfd, ["generate", "the"])
 
 
@@ -456,7 +460,11 @@ def test_help_and_version_are_quick(tmp_path):
         code = f"import sys; from tinygpt.cli import main; main({flags}); " \
                f"sys.exit('numpy' in sys.modules or 'tyro' in sys.modules)"  # fmt: skip
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
         )
         assert done.returncode == 0 and "tinygpt" in done.stdout
 
@@ -526,7 +534,7 @@ def test_a_prompt_that_begins_with_one_dash(tmp_path, capfd):
 def test_a_run_that_learned_nothing_says_so(tmp_path, capfd, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = "--max-steps 12 --n-layer 1 --n-embd 8 --n-head 1 --block-size 8 --tokenizer byte"
-    (tmp_path / "t.txt").write_text("one two three four\n" * 60)
+    (tmp_path / "t.txt").write_text("one two three four\n" * 60, encoding="utf-8")
     assert main(["train", "t.txt", *options.split(), "--workers", "1", "--learning-rate", "90",
                  "--warmup-steps", "0", "--max-grad-norm", "1e9"]) == 0  # fmt: skip
     out = capfd.readouterr().out
@@ -536,6 +544,6 @@ def test_a_run_that_learned_nothing_says_so(tmp_path, capfd, monkeypatch):
 
 def test_one_page_of_no_file(tmp_path):
     for path in (tmp_path / "no.txt", tmp_path):
-        done = subprocess.run([sys.executable, "-m", "tinygpt.one_page", str(path)], text=True,
+        done = subprocess.run([sys.executable, "-m", "tinygpt.one_page", str(path)], text=True, encoding="utf-8",
                               capture_output=True, check=False)  # fmt: skip
         assert "cannot be read as text" in done.stderr and "Traceback" not in done.stderr

@@ -211,7 +211,9 @@ def get_tokenizer(vocab, merges, special_tokens):
 
 def test_a_tokenizer_is_trained_on_a_file_and_made_of_its_parts(tmp_path):
     path = tmp_path / "corpus.txt"
-    path.write_text("low low low lower lower<|endoftext|>newest newest widest\n" * 9)
+    path.write_text(
+        "low low low lower lower<|endoftext|>newest newest widest\n" * 9, encoding="utf-8"
+    )
     vocab, merges = run_train_bpe(path, 256 + 7, ["<|endoftext|>"])
     # s, t: the pairs "st", "es" and others come equally often; the largest bytes come first
     learned = [(vocab[a], vocab[b]) for a, b in merges]

@@ -241,6 +241,6 @@ def test_nothing_is_judged_in_the_students_process(tmp_path):
     (tmp_path / "ana.py").write_text(SOFTMAX, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-P", "-m", "tinygpt.lesson.student", "ana.py"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
+        cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=True,
     )  # fmt: skip
     assert '"runs"' in done.stdout and "points" not in done.stdout

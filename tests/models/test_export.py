@@ -21,7 +21,9 @@ def test_f33_what_ends_a_text_is_kept_and_used(tmp_path):
     model.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text("utf-8"))
     first = int(model.generate(IDS[:1], 1, temperature=0)[0, -1])
-    (tmp_path / "config.json").write_text(json.dumps(config | {"eos_token_id": first}))
+    (tmp_path / "config.json").write_text(
+        json.dumps(config | {"eos_token_id": first}), encoding="utf-8"
+    )
     (tmp_path / "generation_config.json").unlink()
     again = GPT.from_pretrained(tmp_path)
     assert again.stop_ids == (first,)
@@ -29,42 +31,44 @@ def test_f33_what_ends_a_text_is_kept_and_used(tmp_path):
     assert again.generate(IDS[:1], 9, temperature=0, stop_ids=()).shape == (1, 15)
     again.save_pretrained(tmp_path / "again")
     for name in ("config.json", "generation_config.json"):
-        assert json.loads((tmp_path / "again" / name).read_text())["eos_token_id"] == first
+        assert json.loads((tmp_path / "again" / name).read_text("utf-8"))["eos_token_id"] == first
 
 
 def test_every_setting_of_generation_comes_back(tmp_path):
     model = random()
     model.save_pretrained(tmp_path)
     said = {"eos_token_id": [3, 5, 700], "temperature": 0.6, "top_p": 0.9, "do_sample": True}
-    (tmp_path / "generation_config.json").write_text(json.dumps(said | {"pad_token_id": None}))
+    (tmp_path / "generation_config.json").write_text(
+        json.dumps(said | {"pad_token_id": None}), encoding="utf-8"
+    )
     again = GPT.from_pretrained(tmp_path)
     assert again.stop_ids == (3, 5)  # 700 is outside of the vocabulary: it never comes
     again.save_pretrained(tmp_path / "again")
-    kept = json.loads((tmp_path / "again" / "generation_config.json").read_text())
+    kept = json.loads((tmp_path / "again" / "generation_config.json").read_text("utf-8"))
     assert said.items() <= kept.items()
 
 
 @pytest.mark.parametrize("bad", ["[1, 2]", '{"eos_token_id": "x"}', "{", '{"eos_token_id": [1.5]}'])
 def test_settings_of_generation_that_are_none(tmp_path, bad):
     random().save_pretrained(tmp_path)
-    (tmp_path / "generation_config.json").write_text(bad)
+    (tmp_path / "generation_config.json").write_text(bad, encoding="utf-8")
     with pytest.raises(ValueError, match=r"generation_config\.json|eos_token_id"):
         GPT.from_pretrained(tmp_path)
 
 
 def test_a_run_with_an_end_of_text_says_so(tmp_path):
     text = tmp_path / "text.txt"
-    text.write_text("one two<|endoftext|>three four\n" * 60)
+    text.write_text("one two<|endoftext|>three four\n" * 60, encoding="utf-8")
     options = ["--max-steps", "2", "--n-layer", "1", "--n-embd", "8", "--n-head", "1",
                "--block-size", "4", "--tokenizer", "bpe", "--vocab-size", "270",
                "--special-tokens", "<|endoftext|>", "--workers", "1",
                "--output-dir", str(tmp_path / "runs")]  # fmt: skip
     assert main(["train", str(text), *options]) == 0
     (run,) = (tmp_path / "runs").iterdir()
-    end = json.loads((run / "config.json").read_text())["eos_token_id"]
+    end = json.loads((run / "config.json").read_text("utf-8"))["eos_token_id"]
     assert end == GPT.from_pretrained(run).stop_ids[0] == BPETokenizer.load(run).end_id
     assert main(["train", "--resume", str(run), "--max-steps", "4"]) == 0
-    assert json.loads((run / "config.json").read_text())["eos_token_id"] == end
+    assert json.loads((run / "config.json").read_text("utf-8"))["eos_token_id"] == end
 
 
 # ---------------------------------------------------------------------------- own parts
@@ -119,7 +123,7 @@ SMALL = GPTConfig(vocab_size=11, block_size=6, n_layer=2, n_head=2, n_embd=8)
 def test_own_parts_are_named_and_no_other_class_loads_them(tmp_path, kind, settings):
     model = kind(GPTConfig(**(vars(SMALL) | settings)))
     model.save_pretrained(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text())
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
     assert config["model_type"] == "tinygpt"
     assert config["own_parts"][""] == kind.__name__
     with pytest.raises(ValueError, match=f"the model is a {kind.__name__}.*TheClass"):
@@ -203,7 +207,7 @@ def test_an_exported_model_computes_the_same(tmp_path, capsys, name):
     assert main(["export", str(tmp_path / "run"), str(tmp_path / "out")]) == 0
     assert "AutoModelForCausalLM" in capsys.readouterr().out
     again = GPT.from_pretrained(tmp_path / "out")
-    kind = json.loads((tmp_path / "out" / "config.json").read_text())["model_type"]
+    kind = json.loads((tmp_path / "out" / "config.json").read_text("utf-8"))["model_type"]
     assert kind == ("llama" if "llama" in name else "gpt2")
     y = model(IDS).numpy()
     np.testing.assert_allclose(again(IDS).numpy(), y, atol=1e-5 * np.abs(y).max())
@@ -222,7 +226,7 @@ def test_export_does_not_write_over_a_model(tmp_path, capsys):
     assert main(["export", str(tmp_path / "run"), str(tmp_path / "run")]) == 2
     assert "there is a model in" in capsys.readouterr().err
     assert main(["export"]) == 2
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     assert main(["export", str(tmp_path / "run"), str(tmp_path / "file")]) == 2
     assert "is a file" in capsys.readouterr().err
 
@@ -236,7 +240,7 @@ def test_export_does_not_write_over_a_model(tmp_path, capsys):
     ],
 )
 def test_train_says_whether_transformers_reads_the_run(tmp_path, capsys, options, words):
-    (tmp_path / "text.txt").write_text("one two three four\n" * 60)
+    (tmp_path / "text.txt").write_text("one two three four\n" * 60, encoding="utf-8")
     small = "--max-steps 1 --n-layer 1 --n-embd 8 --n-head 1 --block-size 4 --tokenizer byte"
     assert main(["train", str(tmp_path / "text.txt"), *small.split(), "--workers", "1",
                  "--output-dir", str(tmp_path / "runs"), *options]) == 0  # fmt: skip
