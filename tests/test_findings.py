@@ -544,6 +544,8 @@ def test_a_run_that_learned_nothing_says_so(tmp_path, capfd, monkeypatch):
 
 def test_one_page_of_no_file(tmp_path):
     for path in (tmp_path / "no.txt", tmp_path):
-        done = subprocess.run([sys.executable, "-m", "tinygpt.one_page", str(path)], text=True, encoding="utf-8",
-                              capture_output=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "tinygpt.one_page", str(path)],
+            capture_output=True, text=True, encoding="utf-8", check=False,
+        )  # fmt: skip
         assert "cannot be read as text" in done.stderr and "Traceback" not in done.stderr
