@@ -10,6 +10,7 @@ import pytest
 
 from tests.lesson.test_commands import SOFTMAX
 from tinygpt.cli import main
+from tinygpt.lesson.grading import Graded, take_line
 
 CHEATS = {
     "the answer returned": """
@@ -225,6 +226,39 @@ def test_endless_output_does_not_fill_the_disk(tmp_path, capfd):
     (tmp_path / "ana.py").write_text(text, encoding="utf-8")
     main(["check", str(tmp_path / "ana.py"), "--timeout", "20", "--csv"])
     assert len(capfd.readouterr().out) < 5000
+
+
+RUNS = '{"id": "05.1", "runs": [ALL]}'
+RUN = (
+    '{"outputs": {"result": VALUE}, "error": null, "empty": false, "untouched": true, '
+    '"repeats": true}'
+)
+VALUES = (
+    '{"dtype": "<f4", "shape": [1000000000000], "scalar": false}',
+    '{"dtype": "<f4", "shape": [-1], "scalar": false}',
+    '{"dtype": "O", "shape": [1], "scalar": false, "data": "AAAA"}',
+    '{"dtype": "<f4", "shape": [3], "scalar": false, "data": "?"}',
+    '{"class": "a\\u0000b"}', "1" * 400, "NaN",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": [1]}', '{"id": {}}', '{"id": "05.1", "runs": 3}', '{"trouble": [[]]}', "[1]", "7",
+        '{"id": "05.1", "runs": [1, 2, 3, 4, 5, 6]}', '{"id": "05.1", "runs": ' + "[" * 5000,
+        *(
+            RUNS.replace("ALL", ", ".join([RUN.replace("VALUE", value)] * n))
+            for n in range(1, 9)
+            for value in VALUES
+        ),
+    ],
+)  # fmt: skip
+def test_a_line_of_anything_costs_nobody_else_a_point(tmp_path, line):
+    """What a file's process sends may be anything; here it is taken as the judge takes it."""
+    graded = Graded(tmp_path / "ana.py")
+    take_line(graded, line)
+    assert graded.results.get("05.1", {"points": 0})["points"] * 2 < 9
 
 
 @pytest.mark.parametrize("words", ["raise SystemExit(0)", "import os; os._exit(0)", "exit()"])

@@ -9,6 +9,7 @@ tried as soon as it is defined, so a later cell that never ends costs nothing th
 import base64
 import contextlib
 import json
+import math
 import os
 import re
 import secrets
@@ -31,6 +32,7 @@ from tinygpt.lesson.trying import Failure, Run
 
 MARK = "TINYGPT_JUDGED"  # in the environment of a file's processes: by it they are found again
 MOST_NUMBERS = 100_000  # of one result that are looked at
+MOST_ELEMENTS = 100_000_000  # of one result whose shape is taken seriously
 MOST_BYTES = 64_000_000  # of all that a file sends
 
 
@@ -59,25 +61,34 @@ def grade(path: Path, timeout: float, memory: float = 4000) -> Graded:
         code = _run(path, timeout, memory, file)
         file.seek(0)
         lines = file.read(MOST_BYTES).decode("utf-8", errors="replace").splitlines()
-    ended = False
-    for line in lines:
-        with contextlib.suppress(ValueError, RecursionError):  # half a line, or somebody else's
-            entry = json.loads(line)
-            if isinstance(entry, dict):
-                ended = ended or "end" in entry
-                _take(graded, entry)
+    last = [take_line(graded, line) for line in lines]
     if code is None:
         graded.troubles.append(f"not finished after {timeout:g} s, and stopped")
-    elif code or not ended:
+    elif code or not any(last):
         graded.troubles.append(f"Python ended with code {code}, before the end of the file")
     return graded
 
 
+def take_line(graded: Graded, line: str) -> bool:
+    """A line of what the file's process sent; is it the last one? It may be half a line, or what
+    the file itself wrote: what cannot be judged is a trouble of this file alone."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(entry, dict):
+        return False
+    try:
+        _take(graded, entry)
+    except Exception as error:  # of numbers that a stranger made up
+        graded.troubles.append(f"what it sent cannot be judged: {type(error).__name__}: {error}")
+    return "end" in entry
+
+
 def _take(graded: Graded, entry: dict[str, Any]) -> None:
-    """A line of what the file's process sent. ValueError for one that is none."""
     if "trouble" in entry:
         graded.troubles.append(str(entry["trouble"]))
-    elif entry.get("id") in EXERCISES:
+    elif isinstance(entry.get("id"), str) and entry["id"] in EXERCISES:
         exercise = EXERCISES[entry["id"]]
         verdict = judge_runs(exercise, _received(exercise, entry.get("runs")))
         graded.results[exercise.id] = {
@@ -151,6 +162,8 @@ def _value(sent: Any) -> Any:
     dtype, shape = np.dtype(sent["dtype"]), tuple(sent["shape"])
     if dtype.kind not in "fiub":
         raise ValueError(f"no numbers: {dtype}")
+    if math.prod(shape) > MOST_ELEMENTS:
+        raise ValueError(f"a result of shape {shape}")
     if "data" not in sent:
         return np.broadcast_to(np.zeros((), dtype), shape)
     array = np.frombuffer(base64.b64decode(sent["data"]), dtype).reshape(shape)
