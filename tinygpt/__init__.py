@@ -39,8 +39,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the same names once more, for editors and type checkers
     from tinygpt import nn, optim, text
     from tinygpt.autograd import ops
-    from tinygpt.autograd.engine import Tensor, no_grad, op
+    from tinygpt.autograd.engine import Tensor, op
     from tinygpt.autograd.gradcheck import GradientError, check_gradient
+    from tinygpt.autograd.mode import no_grad
     from tinygpt.autograd.parameters import Parameter
     from tinygpt.backend import DeviceError, gpu_available
     from tinygpt.generation.writing import generate_text
@@ -60,7 +61,7 @@ _WHERE = {
     "Parameter": "tinygpt.autograd.parameters",
     "Module": "tinygpt.nn.module",
     "op": "tinygpt.autograd.engine",
-    "no_grad": "tinygpt.autograd.engine",
+    "no_grad": "tinygpt.autograd.mode",
     "check_gradient": "tinygpt.autograd.gradcheck",
     "GradientError": "tinygpt.autograd.gradcheck",
     "DeviceError": "tinygpt.backend",

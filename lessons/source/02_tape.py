@@ -198,8 +198,7 @@ plots.graph(
 # %% [markdown]
 # ## The library does the same
 # A `Tensor` is a node whose value is a whole array; `requires_grad=True` says that we want its slope. Below
-# is the library's own function that finds the order (with a `Node` class of its own; skip the lines that
-# only guard against mistakes). `not in nodes` makes sure that a node comes once, `sorted` that it comes
+# is the library's own function that finds the order (with a `Node` class of its own). `not in nodes` makes sure that a node comes once, `sorted` that it comes
 # after everybody who uses it.
 
 # %%
@@ -222,5 +221,5 @@ print(f"the library: slope for a {a.grad}, for b {b.grad}")
 #
 # </details>
 #
-# **Next:** the engine is `tinygpt/autograd/engine.py`, 200 lines. In a cell of your own, write
+# **Next:** the engine is `tinygpt/autograd/engine.py`, 220 lines. In a cell of your own, write
 # `def minus(self, other): ...`, then `Node.__sub__ = minus`, and try $a \cdot a - b$.

@@ -2,8 +2,9 @@
 
 from tinygpt.autograd import ops
 from tinygpt.autograd.adjoint import adjoint_check
-from tinygpt.autograd.engine import Tensor, no_grad, op, recording
+from tinygpt.autograd.engine import Tensor, op
 from tinygpt.autograd.gradcheck import GradientError, check_gradient
+from tinygpt.autograd.mode import no_grad, recording
 from tinygpt.autograd.parameters import Parameter, ParameterVector
 
 __all__ = [

@@ -1,27 +1,27 @@
-"""Broadcasting and its way back, for the ops: what was stretched forward is summed backward."""
+"""Shapes, for the ops: what has none, operands of a product, the way back of a reduction."""
 
 from typing import Any
 
+import numpy as np
+
 from tinygpt.backend import Array, array_module
-
-
-def unbroadcast(dy: Array, shape: tuple[int, ...] | None) -> Array:
-    """The transpose of broadcasting: sum over the axes along which `shape` was stretched.
-
-    (3,) was added to (2, 3):      dy (2, 3) -> (3,), the sum of the rows
-    (2, 1) was added to (2, 3):    dy (2, 3) -> (2, 1)
-    """
-    if shape is None or dy.shape == shape:  # a number, or not stretched
-        return dy
-    if dy.ndim > len(shape):  # axes that broadcasting put in front
-        dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))
-    stretched = tuple(i for i, n in enumerate(shape) if n == 1 and dy.shape[i] != 1)
-    return dy.sum(axis=stretched, keepdims=True) if stretched else dy
 
 
 def shape_of(a: Any) -> tuple[int, ...] | None:
     """None for a number, which gets no gradient."""
     return getattr(a, "shape", None)
+
+
+def matrices(a: Any, b: Any) -> tuple[Array, Array, tuple[int, ...]]:
+    """The operands of matmul as matrices or stacks of them, and the shape of the result. A stack by
+    one matrix is a single product of all rows: (5, 2, 3) @ (3, 4) is (10, 3) @ (3, 4)."""
+    if not shape_of(a) or not shape_of(b):
+        raise ValueError("matmul needs operands of at least one dimension: use * for a number")
+    if b.ndim <= 2:
+        return a.reshape(-1, a.shape[-1]), b.reshape(len(b), -1), a.shape[:-1] + b.shape[1:]
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    rows = a if a.ndim > 1 else a[None, :]
+    return rows, b, stack + a.shape[-2:-1] + b.shape[-1:]
 
 
 def extreme(x: Array, y: Array, axis: Any, keepdims: bool) -> tuple[Array, Any]:

@@ -3,128 +3,94 @@
 An op is a function of arrays that returns its result and the way back:
 
     y = f(a, b, ...)            backward(dy) -> (df/da)^T dy, (df/db)^T dy, ...
-    @op
-    def mul(a, b, /):
-        return a * b, lambda dy: (dy * b, dy * a)
 
-The contract of an op:
+dy is the gradient of the end result with respect to y. Three ops stand below. The contract:
 1. Positional arguments may be Tensors, arrays, numbers or None (the op gets the array of a Tensor);
-   shape, axis and other settings are keywords. `backward` returns one gradient per positional
-   argument, in order, of its shape and dtype, or None where there is none or no Tensor is. It is
-   an array, no Tensor (first order only), or a function f(out, add) that writes it into `out`, or
-   adds it to what is there, and returns `out`; where `out` is None, into a new array. Where nothing
-   is recorded, None may stand for `backward`.
+   shape, axis and other settings are keywords. `backward` returns a gradient for each positional
+   argument, in order: an array of its shape and dtype (first order only), or None. A large one may
+   be a function f(out, add) that writes it into the array `out`, or adds it to what is there, and
+   returns `out`; where `out` is None, into a new array. In no_grad(), `backward` may be None.
 2. `backward` runs once and never writes into `dy` or into an input; what it allocated itself it
    may overwrite. What it names is what the tape keeps: the tape links nodes and holds no data.
 3. Several outputs are returned as a tuple; `dy` is then a list, None for an output that nobody
    used, and backward is not called where all are None.
 """
 
-import contextlib
 import functools
 import itertools
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, ParamSpec
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, cast
 
-from tinygpt.autograd.operators import Named, Operators, as_array, checked, describe, unwrap
-from tinygpt.backend import ARRAYS, Array, array_module
+from tinygpt.autograd import guards
+from tinygpt.autograd.broadcasting import matrices, shape_of
+from tinygpt.autograd.mode import thread
+from tinygpt.autograd.operators import Operators, arrays_and_nodes, as_array, register
+from tinygpt.backend import ARRAYS, Array, batched_matmul
 
-
-class _Thread(threading.local):
-    grad_enabled = True  # may an op that is called here be recorded?
-    wanted: Any = None  # of the op that is running: a node for each argument that wants a gradient
-
-
-_thread, _clock = _Thread(), itertools.count()
+_clock = itertools.count(1)  # next(_clock): now, as a number that grows
 Inputs = ParamSpec("Inputs")
 
 
-@contextlib.contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside, ops return Tensors without a history. Each thread has a mode of its own."""
-    before, _thread.grad_enabled = _thread.grad_enabled, False
-    try:
-        yield
-    finally:
-        _thread.grad_enabled = before
-
-
-def recording(argument: int | None = None) -> bool:
-    """Asked in an op, before it computes what only backward needs: will backward be called? With
-    the place of an argument: and does anybody want that one's gradient?"""
-    wanted = _thread.wanted
-    return wanted is None or bool(wanted if argument is None else wanted and wanted[argument])
-
-
 class Leaf:
-    """Where the gradients of a Tensor that no op made are summed, until zero_grad(). `slot` is a
-    parameter's slice of the flat gradient, stale while grad is None: the first overwrites it.
-    `written`: when the values were last changed in place, which a backward must not miss;
-    `together`: when those of the whole vector were; `latest`: when those of any leaf were."""
+    """Where the way back ends: behind a Tensor that no op made. Its gradients are summed in `grad`
+    until zero_grad(). A parameter's leaf has a `slot`, its place in one long vector of gradients:
+    the sum is kept there, and what lies there while grad is None is of no interest any more."""
 
-    __slots__ = ("dtype", "grad", "shape", "slot", "together", "written")
-    latest = 0
+    __slots__ = ("dtype", "grad", "shape", "slot", "written")
+    is_leaf = True
+    latest = 0  # when any leaf's values were last changed in place
 
-    def __init__(self, data: Array, slot: Array | None = None):
+    def __init__(self, data: Array, slot: Any = None):
         self.shape, self.dtype, self.grad, self.slot = data.shape, data.dtype, None, slot
-        self.written, self.together = 0, [0]
-
-    def was_written(self, with_all: bool = False) -> None:
-        Leaf.latest = time = next(_clock)
-        self.written, self.together[0] = time, time if with_all else self.together[0]
+        self.written = 0  # when the values were last changed in place: a backward must not miss it
 
     def add(self, g: Array) -> None:
-        if self.grad is not None:
-            if g is not self.grad:  # else it was added there already
-                self.grad += g
-        elif self.slot is None:
+        if self.grad is None and self.slot is None:
             self.grad = g.copy()  # in `a + b` both get the same dy, and each needs its own
-        else:
-            self.slot[...], self.grad = g, self.slot  # g may be the slot already: no copy then
+        elif self.grad is None:
+            self.slot[...], self.grad = g, self.slot
+        elif g is not self.grad:  # else f(out, add) has added it
+            self.grad += g
+
+    def was_written(self) -> None:
+        Leaf.latest = self.written = next(_clock)
 
 
 class Node:
-    """One call of an op: how to go back through it, and to whom. `retain`: keep the gradient."""
+    """One call of an op: its way back, and the `parents` to whom it sends: for each argument the
+    Node of the op that made it, or its Leaf, or None where no gradient is wanted."""
 
-    __slots__ = ("backward", "dtype", "grad", "name", "ours", "parents", "retain", "shape", "time")
+    __slots__ = ("backward", "dtype", "grad", "mine", "name", "parents", "retain", "shape", "time")
+    is_leaf, slot = False, None
 
-    def __init__(self, name: str, backward: Any, parents: Any, y: Array):
+    def __init__(self, name: str, backward: Any, parents: list, y: Array):
         self.name, self.backward, self.parents, self.time = name, backward, parents, next(_clock)
-        self.grad: Any = None
-        self.shape, self.dtype, self.retain = y.shape, y.dtype, False
+        self.shape, self.dtype, self.retain = y.shape, y.dtype, False  # retain: keep dy, to look at
+        self.grad: Any = None  # dy, as far as it has arrived
 
     def add(self, g: Array) -> None:
         if self.grad is None:
-            self.grad, self.ours = g, False
-        elif self.ours:  # a sum that was made here: nobody else can see it
+            self.grad, self.mine = g, False  # others may hold the same array
+        elif self.mine:
             self.grad += g
         else:
-            self.grad, self.ours = self.grad + g, True
+            self.grad, self.mine = self.grad + g, True
 
     def run(self) -> None:
         """Send dy through the op to its arguments, and let go of all that the op captured."""
         dy, backward, parents = self.grad, self.backward, self.parents
-        self.grad, self.backward, self.parents = None, None, ()
+        self.grad, self.backward, self.parents = None, None, []
         if dy is None or (type(dy) is list and all(part is None for part in dy)):
             return
-        if self.retain:
-            self.grad = dy.copy()
+        self.grad = dy.copy() if self.retain else None
         try:
-            if Leaf.latest > self.time:
-                for i, parent in enumerate(parents):
-                    if type(parent) is Leaf and max(parent.written, *parent.together) > self.time:
-                        raise RuntimeError(f"argument {i} was changed in place after the forward")
-            grads = backward(dy)
-            grads = grads if type(grads) in (tuple, list) else (grads,)
-            if len(grads) < len(parents):
-                raise ValueError(f"expected {len(parents)} gradients, got {len(grads)}")
-            for i, (parent, g) in enumerate(zip(parents, grads, strict=False)):
-                if parent is not None and g is not None:
-                    parent.add(checked(g, i, parent))
+            for i, g in enumerate(guards.one_for_each(backward(dy), parents)):
+                if g is not None and (parent := parents[i]) is not None:
+                    if callable(g):
+                        g = g(parent.slot, parent.slot is not None and parent.grad is not None)
+                    parent.add(guards.fitting(g, i, parent))
         except Exception as error:
-            error.add_note(f"in backward of {self.name}{describe(parents)}, dy {describe(dy)}")
+            guards.explain_backward(error, self.name, parents, dy)
             raise
 
 
@@ -132,49 +98,44 @@ def latest_first(root: Node) -> list[Node]:
     """All nodes behind root. An op is called after its arguments exist: by time, latest first."""
     nodes, stack = {root}, [root]
     while stack:
-        node = stack.pop()
-        if node.backward is None:
-            raise RuntimeError(f"a second backward() through {node.name}: its graph is used up")
-        for parent in node.parents:
+        for parent in stack.pop().parents:
             if type(parent) is Node and parent not in nodes:
                 nodes.add(parent)
                 stack.append(parent)
     return sorted(nodes, key=lambda node: node.time, reverse=True)
 
 
-class Op(Named, Generic[Inputs]):
+class Op(Generic[Inputs]):
     """A differentiable function. `function` is looked up at every call, so it can be exchanged."""
 
     def __init__(self, function: Callable[Inputs, Any]):
         functools.update_wrapper(self, function)
-        self.function, self.name = function, function.__name__
-        self.ship()
+        self.name, self.function = function.__name__, cast(Any, function)
+        register(self)
 
     def __call__(self, *args: Inputs.args, **settings: Inputs.kwargs) -> "Tensor":
-        arrays, parents = unwrap(args)
-        wanted = parents if _thread.grad_enabled and any(parents) else ()
-        before, _thread.wanted = _thread.wanted, wanted
+        arrays, parents = arrays_and_nodes(args)
+        wanted = parents if thread.grad_enabled and any(parents) else []
+        before, thread.wanted = thread.wanted, wanted  # what recording() answers, in the function
         try:
-            y, backward = self.result(self.function(*arrays, **settings))
-            several = type(y) is tuple
-            outputs = tuple(map(Tensor, y)) if several else (Tensor(y),)
-            if "dtype" not in settings:
-                self.keep_dtype(parents, outputs)
+            y, backward = guards.pair(self.name, self.function(*arrays, **settings))
+            outputs = tuple(map(Tensor, y)) if type(y) is tuple else (Tensor(y),)
+            guards.same_dtype(parents, outputs, settings)
             if wanted:
                 node = outputs[0].node = Node(self.name, backward, parents, outputs[0].data)
-                if several:  # each output has a node, which hands its part of dy to that of the op
-                    node.grad = [None] * len(y)
+                if type(y) is tuple:  # each output has a Node that puts its dy into the op's list;
+                    node.grad = [None] * len(y)  # they are younger than the op's, so it runs last
                     for i, out in enumerate(outputs):
-                        hand_in = functools.partial(node.grad.__setitem__, i)
-                        out.node = Node(self.name, hand_in, [node], out.data)
-            return outputs if several else outputs[0]  # type: ignore  a tuple unpacks to Tensors
+                        put = functools.partial(node.grad.__setitem__, i)  # put(dy): grad[i] = dy
+                        out.node = Node(self.name, put, [node], out.data)
+            return outputs if type(y) is tuple else outputs[0]  # type: ignore  unpacks to Tensors
         except Exception as error:
-            if isinstance(error, TypeError):
-                self.refuse_misuse(arrays, settings)
-            error.add_note(f"in {self.name}{describe(arrays)}")
+            guards.explain(error, self, arrays, settings)
             raise
         finally:
-            _thread.wanted = before
+            thread.wanted = before
+
+    __repr__ = guards.written_out
 
 
 op = Op
@@ -182,68 +143,78 @@ op = Op
 
 class Tensor(Operators):
     """An array, and where its gradient goes.   Tensor([1.0, 2.0], requires_grad=True)
-    Numbers and lists of floats become float32; arrays and NumPy scalars keep their dtype, and an
-    array is shared, not copied: who writes into x.data between forward and backward() changes what
-    backward sees, and nobody notices (x -= ... in no_grad() is noticed)."""
+    Numbers and lists of floats become float32. Arrays keep their dtype and are not copied: who
+    writes into x.data between forward and backward() changes what backward sees, unnoticed."""
 
     __slots__ = ("__weakref__", "data", "node")
 
     def __init__(self, data: Any, requires_grad: bool = False):
         self.data = data if type(data) in ARRAYS else as_array(data)
-        self.node = Leaf(self.data) if requires_grad else None
-        if requires_grad and (requires_grad is not True or self.data.dtype.kind != "f"):
-            self.refuse_gradient(requires_grad)
+        self.node: Any = Leaf(self.data) if requires_grad else None  # an op puts its Node here
+        if requires_grad:
+            guards.may_have_gradient(self.data, requires_grad)
 
     def backward(self, dy: Any = None) -> None:
         """Add the gradient of sum(self * dy) to the .grad of every leaf; one element needs no dy.
         RuntimeError where no leaf is behind this Tensor, or for a second time through a graph."""
-        if self.node is None:
-            raise RuntimeError("backward(): nothing behind this Tensor has requires_grad=True")
-        xp = array_module(self.data)
-        if dy is None and self.size == 1:
-            dy = xp.ones_like(self.data)
-        elif dy is None or xp.asarray(dy).shape != self.shape:
-            raise ValueError(f"shape {self.shape} needs a dy of that shape, got {describe(dy)}")
+        dy = guards.first(dy, self)
         nodes = latest_first(self.node) if type(self.node) is Node else []
-        self.node.add(xp.asarray(dy, dtype=self.dtype))
+        guards.usable(nodes, Leaf.latest)
+        self.node.add(dy)
         for node in nodes:
             node.run()
 
-    @property
-    def grad(self) -> Any:
-        """The gradient as an array, None before a backward() has reached it. An op's result keeps
-        its own only if retain_grad() was called before."""
-        if type(self.node) is Node and not self.node.retain:
-            what = f"the gradient of {self.node.name}'s result is not kept"
-            warnings.warn(f"{what}: call .retain_grad() before backward()", stacklevel=2)
-        return None if self.node is None else self.node.grad
 
-    @grad.setter
-    def grad(self, g: Any) -> None:
-        if type(self.node) is not Leaf:
-            raise ValueError("only a Tensor with requires_grad=True that no op made has a .grad")
-        self.node.grad = None
-        if g is not None:
-            self.node.add(checked(g, 0, self.node))
+# ---------------------------------------------------------------------------------- three ops
 
-    def retain_grad(self) -> None:
-        """Keep the gradient of this result of an op, to look at after backward()."""
-        if type(self.node) is Node:
-            self.node.retain = True
 
-    @property
-    def requires_grad(self) -> bool:
-        return self.node is not None
+def unbroadcast(dy: Array, shape: tuple[int, ...] | None) -> Array:
+    """The way back of broadcasting: an element that was used in many places gets their dys' sum.
 
-    @requires_grad.setter
-    def requires_grad(self, wanted: bool) -> None:
-        if type(self.node) is Node:
-            raise RuntimeError("this is the result of an op: use .detach(), or no_grad()")
-        if wanted != self.requires_grad:
-            self.node = Tensor(self.data, requires_grad=wanted).node
+    (3,) was added to (2, 3):      dy (2, 3) -> (3,), the sum of the rows
+    (2, 1) was added to (2, 3):    dy (2, 3) -> (2, 1)
+    """
+    if shape is None or dy.shape == shape:  # a number, or not stretched
+        return dy
+    front = dy.ndim - len(shape)  # so many axes were put in front
+    stretched = [i for i, n in enumerate(shape, front) if n == 1 and dy.shape[i] != 1]
+    return dy.sum(axis=(*range(front), *stretched)).reshape(shape)
 
-    is_recorded = staticmethod(lambda: _thread.grad_enabled)  # would an op that is called here be?
 
-    def detach(self) -> "Tensor":
-        """The same array without its history."""
-        return Tensor(self.data)
+@op
+def add(a, b, /):
+    """y = a + b, broadcast.   (2, 3) + (3,) -> (2, 3)"""
+    shapes = shape_of(a), shape_of(b)  # so that the tape keeps neither a nor b
+    return a + b, lambda dy: (unbroadcast(dy, shapes[0]), unbroadcast(dy, shapes[1]))
+
+
+@op
+def mul(a, b, /):
+    """y = a b, element by element, broadcast.   (2, 3) * (3,) -> (2, 3)"""
+
+    def backward(dy):  # da = dy b,  db = dy a
+        da = None if shape_of(a) is None else unbroadcast(dy * b, a.shape)
+        db = None if shape_of(b) is None else unbroadcast(dy * a, b.shape)
+        return da, db
+
+    return a * b, backward
+
+
+@op
+def matmul(a, b, /):
+    """y = a b, products of stacks of matrices.   (5, 2, 3) @ (3, 4) -> (5, 2, 4)
+
+    A 1-D operand is a row on the left and a column on the right: (3,) @ (3,) -> ().
+    y_ij = sum_k a_ik b_kj, so a_ik moves y_ij by b_kj, for every j:  da_ik = sum_j dy_ij b_kj.
+    """
+    a2, b2, shape = matrices(a, b)
+    y = batched_matmul(a2, b2)
+    product = y.shape
+
+    def backward(dy):  # da = dy b^T,  db = a^T dy
+        dy = dy.reshape(product)
+        da = unbroadcast(batched_matmul(dy, b2.swapaxes(-1, -2)), a2.shape)
+        db = unbroadcast(batched_matmul(a2.swapaxes(-1, -2), dy), b2.shape)
+        return da.reshape(a.shape), db.reshape(b.shape)
+
+    return y.reshape(shape), backward

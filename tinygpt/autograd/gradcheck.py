@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from tinygpt.autograd.diagnosis import Circumstances, Number, cause_of_mismatch, likely_cause
-from tinygpt.autograd.engine import Leaf, Tensor, no_grad, op
-from tinygpt.autograd.operators import Mismatch
+from tinygpt.autograd.engine import Leaf, Tensor, op
+from tinygpt.autograd.guards import Mismatch
+from tinygpt.autograd.mode import no_grad
 from tinygpt.backend import array_module, like, to_cpu, to_device
 
 DIRECTIONS = 4  # random directions through an argument that is too large to walk element by element

@@ -3,8 +3,8 @@
 A GPT needs none of them. They are what one reaches for when writing something else.
 """
 
-from tinygpt.autograd.broadcasting import extreme, shape_of, spread, unbroadcast
-from tinygpt.autograd.engine import op
+from tinygpt.autograd.broadcasting import extreme, shape_of, spread
+from tinygpt.autograd.engine import op, unbroadcast
 from tinygpt.backend import array_module, like
 
 # -------------------------------------------------------------------------- element by element

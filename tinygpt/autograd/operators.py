@@ -7,105 +7,29 @@ a higher `__array_priority__` goes first. Everything else that would take a Tens
 (`np.exp(x)`, `np.asarray(x)`, `if x:`) is refused: it would lose the gradient without a word.
 """
 
-import inspect
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tinygpt.autograd import habits
-from tinygpt.backend import ARRAYS, Array, array_module, is_host, to_cpu, to_float
+from tinygpt.autograd.guards import fitting
+from tinygpt.autograd.mode import no_grad, thread
+from tinygpt.backend import Array, array_module, is_host, to_cpu, to_float
 
 shipped: dict[str, Any] = {}  # name -> Op: @op enters the ops of this package, and no others
 
 
-class Named:
-    """What an Op is besides a function: its name, and its place in the list above."""
-
-    name: str
-    function: Any
-
-    def ship(self) -> None:
-        """Enter an op of this package by its name, which no other may have. A student's op is not
-        entered: defining it again, in a cell that runs twice, simply makes another one."""
-        ours = (self.__module__ or "").startswith("tinygpt.")  # None in a cell run by exec
-        if ours and not self.name.startswith("_"):
-            if shipped.setdefault(self.name, self).__module__ != self.__module__:
-                raise ValueError(f"{shipped[self.name]} has that name already")
-            shipped[self.name] = self
-
-    def result(self, result: Any) -> tuple:
-        """What the function of an op returned, if it is (y, backward)."""
-        pair = type(result) is tuple and len(result) == 2
-        if pair and (result[1] is None or callable(result[1])):
-            return result
-        raise TypeError(f"an op returns (y, backward), {self.name} returned {describe(result)}")
-
-    def keep_dtype(self, parents: list, outputs: tuple) -> None:
-        """Refuse float64 made of float32 by accident: it costs twice the memory and the time."""
-        for out in outputs:
-            dtype = out.data.dtype
-            for parent in parents:
-                if parent is None or parent.dtype is dtype:
-                    continue
-                if parent.dtype != dtype and dtype.kind == "f":
-                    change = f"{parent.dtype} became {dtype}"
-                    raise TypeError(
-                        f"{change}: is a float64 or integer array in it? "
-                        f"array.astype(np.{parent.dtype}) makes it fit"
-                    )
-
-    def refuse_misuse(self, arrays: list, settings: dict[str, Any]) -> None:
-        """TypeError, in words, where the op cannot be called like that."""
-        try:
-            inspect.signature(self.function).bind(*arrays, **settings)
-        except TypeError as error:
-            hint = "".join(
-                f'. "{theirs}" is called "{ours}" here'
-                for theirs, ours in habits.SETTINGS.items()
-                if theirs in settings
-            )
-            if not hint and "positional" in str(error):
-                hint = f". Settings have names: {self.name}(x, axis=1), not {self.name}(x, 1)"
-            raise TypeError(
-                f"{self.name}: {error}{hint}. It is {self.name}{self.signature()}"
-            ) from None
-
-    def signature(self) -> str:
-        return str(inspect.signature(self.function))
-
-    def __repr__(self) -> str:
-        return f"<op {self.__module__}.{self.name}{self.signature()}>"
-
-
-def describe(a: Any) -> str:
-    """ "float32 (2, 3)" for an array, "(float32 (2, 3), 0.5)" for several arguments."""
-    if isinstance(a, list | tuple):
-        return f"({', '.join(map(describe, a))})"
-    return f"{a.dtype} {a.shape}" if hasattr(a, "shape") else repr(a)
-
-
-class Mismatch(ValueError):
-    """A backward returned a gradient whose shape or dtype is not that of its argument."""
-
-    def __init__(self, argument: int, parent: Any, gradient: Any):
-        pair = f"{describe(parent)}, its gradient: {describe(gradient)}"
-        super().__init__(f"argument {argument}: {pair}")
-        self.argument, self.expected = argument, parent.shape
-        self.got, self.dtype = gradient.shape, gradient.dtype
-
-
-def checked(g: Any, argument: int, parent: Any) -> Array:
-    """The gradient of an argument, as an array for its node. One that came as a function is written
-    where it belongs, a parameter's slice of the flat gradient, or added to what is there."""
-    if callable(g):
-        slot = getattr(parent, "slot", None)
-        g = g(slot, slot is not None and parent.grad is not None)
-    g = g if type(g) in ARRAYS else np.asarray(g)  # a full sum is a NumPy scalar
-    if g.shape != parent.shape or g.dtype != parent.dtype:
-        raise Mismatch(argument, parent, g)
-    return g
+def register(op: Any) -> None:
+    """Enter an op of this package by its name, which no other may have. A student's op is not
+    entered: defining it again, in a cell that runs twice, simply makes another one."""
+    ours = (op.__module__ or "").startswith("tinygpt.")  # None in a cell run by exec
+    if ours and not op.name.startswith("_"):
+        if shipped.setdefault(op.name, op).__module__ != op.__module__:
+            raise ValueError(f"{shipped[op.name]} has that name already")
+        shipped[op.name] = op
 
 
 def as_array(data: Any) -> np.ndarray:
@@ -119,7 +43,7 @@ def as_array(data: Any) -> np.ndarray:
     return array if keep or array.dtype != np.float64 else array.astype(np.float32)
 
 
-def unwrap(args: tuple) -> tuple[list, list]:
+def arrays_and_nodes(args: tuple) -> tuple[list, list]:
     """What an op gets for its arguments, and the nodes where their gradients go.
 
     Beside a Tensor a NumPy scalar or 0-d array is as weak as a Python number: x / np.sqrt(64)
@@ -154,17 +78,54 @@ class Operators:
 
     data: Array
     node: Any
-    is_recorded: Any  # the engine's: would an op be recorded now?
 
-    def refuse_gradient(self, requires_grad: Any) -> None:
-        """TypeError for Tensor(2, 3), and for integers that should have a gradient."""
-        if requires_grad is not True:
-            raise TypeError(f"expected requires_grad to be True or False, got {requires_grad!r}")
-        raise TypeError(f"only floats have gradients, got {self.data.dtype}")
+    # --------------------------------------------------------------------------- gradients
+
+    @property
+    def grad(self) -> Any:
+        """The gradient as an array, None before a backward() has reached it. An op's result keeps
+        its own only if retain_grad() was called before."""
+        node = self.node
+        if node is not None and not node.is_leaf and not node.retain:
+            what = f"the gradient of {node.name}'s result is not kept"
+            warnings.warn(f"{what}: call .retain_grad() before backward()", stacklevel=2)
+        return None if node is None else node.grad
+
+    @grad.setter
+    def grad(self, g: Any) -> None:
+        if self.node is None or not self.node.is_leaf:
+            raise ValueError("only a Tensor with requires_grad=True that no op made has a .grad")
+        self.node.grad = None
+        if g is not None:
+            self.node.add(fitting(g, 0, self.node))
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this result of an op, to look at after backward()."""
+        if self.node is not None and not self.node.is_leaf:
+            self.node.retain = True
+
+    @property
+    def requires_grad(self) -> bool:
+        """Does a gradient come here, or go through here?"""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self.node is not None and not self.node.is_leaf:
+            raise RuntimeError("this is the result of an op: use .detach(), or no_grad()")
+        if wanted != self.requires_grad:
+            self.node = type(self.detach())(self.data, requires_grad=wanted).node  # a Tensor's
+
+    def detach(self) -> Any:
+        """The same array without its history."""
+        with no_grad():
+            alone = shipped["reshape"](self, shape=self.data.shape)
+        alone.data = self.data  # no view: the array itself
+        return alone
 
     def zero_grad(self) -> None:
         """Forget the gradient that was summed up."""
-        if hasattr(self.node, "slot"):  # a leaf
+        if self.node is not None and self.node.is_leaf:
             self.node.grad = None
 
     def __getattr__(self, name: str) -> Any:
@@ -230,9 +191,10 @@ class Operators:
         in no_grad() alone. Any other Tensor is not changed; x is the name of a new one afterwards,
         as for numbers."""
         result = shipped[name](self, other)
-        if not (hasattr(self.node, "slot") or self.part_of_a_model):  # no leaf
+        leaf = self.node is not None and self.node.is_leaf
+        if not (leaf or self.part_of_a_model):
             return result
-        if result.requires_grad or self.is_recorded():
+        if result.requires_grad or thread.grad_enabled:
             raise RuntimeError(
                 "a change in place of a Tensor that wants a gradient, or of a parameter, cannot be "
                 "recorded: put it into `with no_grad():`, or give the result another name"

@@ -1,4 +1,5 @@
-"""The small ops that Tensor's operators call: arithmetic, sums, products, shapes.
+"""The small ops that Tensor's operators call: arithmetic, sums, shapes (add, mul and matmul are
+examples in engine.py).
 
 Each is the formula and, right below it, its gradient. The names `sum` and `max` are the ops here;
 Python's own are `builtins`.
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tinygpt.autograd import habits
-from tinygpt.autograd.broadcasting import extreme, shape_of, spread, unbroadcast
-from tinygpt.autograd.engine import op
+from tinygpt.autograd.broadcasting import extreme, shape_of, spread
+from tinygpt.autograd.engine import add, matmul, mul, op, unbroadcast
 from tinygpt.autograd.more_ops import (
     abs,
     clip,
@@ -31,7 +32,7 @@ from tinygpt.autograd.more_ops import (
     tril,
     triu,
 )
-from tinygpt.backend import Array, array_module, batched_matmul, like, put_product
+from tinygpt.backend import Array, array_module, like
 
 __all__ = [
     "abs",
@@ -94,33 +95,10 @@ def __getattr__(name: str) -> Any:
 
 
 @op
-def add(a, b, /):
-    """y = a + b, broadcast.   (2, 3) + (3,) -> (2, 3)"""
-    shape_a, shape_b = (
-        shape_of(a),
-        shape_of(b),
-    )  # the shapes, so that the tape keeps neither a nor b
-    return a + b, lambda dy: (unbroadcast(dy, shape_a), unbroadcast(dy, shape_b))
-
-
-@op
 def sub(a, b, /):
     """y = a - b, broadcast.   (2, 3) - (2, 1) -> (2, 3)"""
     shape_a, shape_b = shape_of(a), shape_of(b)
     return a - b, lambda dy: (unbroadcast(dy, shape_a), unbroadcast(-dy, shape_b))
-
-
-@op
-def mul(a, b, /):
-    """y = a b, element by element, broadcast.   (2, 3) * (3,) -> (2, 3)"""
-    shape_a, shape_b = shape_of(a), shape_of(b)
-
-    def backward(dy):  # da = dy b,  db = dy a
-        da = unbroadcast(dy * b, shape_a) if shape_a is not None else None
-        db = unbroadcast(dy * a, shape_b) if shape_b is not None else None
-        return da, db
-
-    return a * b, backward
 
 
 @op
@@ -268,43 +246,6 @@ def max(x, /, *, axis=None, keepdims=False):
     Equal maxima share the gradient: of (2, 2, 1) the first two get one half each.
     """
     return extreme(x, x.max(axis=axis, keepdims=True), axis, keepdims)
-
-
-# ------------------------------------------------------------------------------------ products
-
-
-@op
-def matmul(a, b, /):
-    """y = a b, products of stacks of matrices.   (5, 2, 3) @ (3, 4) -> (5, 2, 4)
-
-    A 1-D operand is a row on the left and a column on the right: (3,) @ (3,) -> ().
-    """
-    if not shape_of(a) or not shape_of(b):
-        raise ValueError("matmul needs operands of at least one dimension: use * for a number")
-    if a.ndim > 2 and b.ndim == 2:  # a stack by one matrix: all its rows in one product
-        rows = a.reshape(-1, a.shape[-1])
-
-        def backward_of_rows(dy):
-            dy = dy.reshape(len(rows), -1)
-            da = (dy @ b.T).reshape(a.shape)
-            return da, lambda out, add: put_product(rows.T, dy, out, add)
-
-        return (rows @ b).reshape((*a.shape[:-1], b.shape[1])), backward_of_rows
-
-    row, column = a.ndim == 1, b.ndim == 1
-    a2, b2 = a[None, :] if row else a, b[:, None] if column else b
-    y = batched_matmul(a2, b2)
-
-    def backward(dy):  # da = dy b^T,  db = a^T dy
-        dy = dy[..., None, :] if row and not column else dy[..., None] if column and not row else dy
-        dy = dy.reshape(1, 1) if row and column else dy
-        da = unbroadcast(batched_matmul(dy, b2.swapaxes(-1, -2)), a2.shape)
-        db = unbroadcast(batched_matmul(a2.swapaxes(-1, -2), dy), b2.shape)
-        return da.reshape(a.shape), db.reshape(b.shape)
-
-    if row:
-        y = y[..., 0, :]
-    return y[..., 0] if column else y, backward
 
 
 # -------------------------------------------------------------------------------------- shapes

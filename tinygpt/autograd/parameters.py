@@ -130,10 +130,8 @@ class ParameterVector:
     def live_in(self, data: Array, grad: Array) -> None:
         """From now on the values are those in `data`, and gradients go to `grad`."""
         self.data, self.grad, self.views = data, grad, []
-        together = [0]
         for p, values, slot in self._slices():
             p.rebind(values, slot, self)
-            p.node.together = together  # one stamp for all of them
             self.views.append(values)
 
     def _slices(self) -> Iterator[tuple[Parameter, Array, Array]]:
@@ -184,7 +182,8 @@ class ParameterVector:
 
     def was_written(self) -> None:
         """The values were changed in place: a backward of a forward before that would be wrong."""
-        self.parameters[0].node.was_written(with_all=True)
+        for p in self.parameters:
+            p.node.was_written()
 
     def begin_part(self, row: int) -> None:
         """The next forward reads the rows from `row` on of this step's batch. Dropout then draws

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.engine import no_grad
+from tinygpt.autograd.mode import no_grad
 from tinygpt.backend import random_stream, to_cpu
 from tinygpt.generation.beam import beam_search
 from tinygpt.generation.cache import KVCache

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.engine import Tensor, no_grad
+from tinygpt.autograd.engine import Tensor
+from tinygpt.autograd.mode import no_grad
 from tinygpt.backend import to_cpu
 
 

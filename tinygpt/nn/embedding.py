@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tinygpt.autograd.engine import Tensor, op, recording
+from tinygpt.autograd.engine import Tensor, op
+from tinygpt.autograd.mode import recording
 from tinygpt.backend import Array, add_rows, array_module, is_host, like, put_product
 from tinygpt.nn.module import Module, Rng, normal
 

@@ -7,7 +7,8 @@ y = x Phi(x)                                   Phi(x): the chance that a standar
 
 import math
 
-from tinygpt.autograd.engine import op, recording
+from tinygpt.autograd.engine import op
+from tinygpt.autograd.mode import recording
 from tinygpt.backend import Array, array_module, pieces
 
 C, A = math.sqrt(2 / math.pi), 0.044715

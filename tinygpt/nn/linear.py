@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tinygpt.autograd.engine import Tensor, op, recording
+from tinygpt.autograd.engine import Tensor, op
+from tinygpt.autograd.mode import recording
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.backend import array_module, put_product
 from tinygpt.nn.module import Module, Rng, normal

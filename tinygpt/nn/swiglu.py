@@ -3,7 +3,8 @@
 y = silu(g) x,   silu(g) = g s,   s = 1 / (1 + exp(-g))     open where g is large
 """
 
-from tinygpt.autograd.engine import Tensor, op, recording
+from tinygpt.autograd.engine import Tensor, op
+from tinygpt.autograd.mode import recording
 from tinygpt.backend import array_module, pieces
 from tinygpt.nn.linear import Linear
 from tinygpt.nn.module import Module, Rng, generator

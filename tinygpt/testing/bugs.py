@@ -206,8 +206,8 @@ BUGS = [
     Bug(
         "a gradient that arrives later overwrites the sum",
         "autograd/engine.py",
-        "            self.grad, self.ours = self.grad + g, True\n",
-        "            self.grad, self.ours = g, True\n",
+        "            self.grad, self.mine = self.grad + g, True\n",
+        "            self.grad, self.mine = g, True\n",
         "most values are used once",
     ),
     Bug(

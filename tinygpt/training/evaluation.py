@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.engine import no_grad
+from tinygpt.autograd.mode import no_grad
 from tinygpt.backend import array_module, like, to_float
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.progress import progress as shown
