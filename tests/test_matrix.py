@@ -48,16 +48,16 @@ def test_two_bugs_are_noticed(name, kinds):
 
 
 # kind -> a bug that it notices, and a mutation of the check after which it no longer does
-GRADCHECK, ADJOINT = "tinygpt/autograd/gradcheck.py", "tinygpt/autograd/adjoint.py"
+GRADCHECK = "tinygpt/autograd/gradcheck"
 MUTATIONS = {
     "gradient": (
         "GELU: half of the slope",
-        [(GRADCHECK, "if errors[worst] > self.tolerance:", "if False:"),
-         (GRADCHECK, "if best < 1.5:", "if False:")],
+        [(f"{GRADCHECK}/check.py", "if errors[worst] > tolerance:", "if False:"),
+         (f"{GRADCHECK}/taylor.py", "if best < SLOPE:", "if False:")],
     ),
     "adjoint": (
         "bias gradient of the first row alone",
-        [(ADJOINT, "if not abs(left - right) <=", "if abs(left - right) <= -")],
+        [(f"{GRADCHECK}/adjoint.py", "if not abs(left - right) <=", "if abs(left - right) <= -")],
     ),
     "reference": (
         "softmax over the queries",

@@ -198,8 +198,8 @@ plots.graph(
 # %% [markdown]
 # ## The library does the same
 # A `Tensor` is a node whose value is a whole array; `requires_grad=True` says that we want its slope. Below
-# is the library's own function that finds the order (with a `Node` class of its own). `not in nodes` makes sure that a node comes once, `sorted` that it comes
-# after everybody who uses it.
+# is the library's own function that finds the order (with a `Node` class of its own). `not in nodes` makes
+# sure that a node comes once, `sorted` that it comes after everybody who uses it.
 
 # %%
 show(latest_first)

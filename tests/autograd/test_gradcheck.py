@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 import tinygpt as tg
 from tests.autograd.wrong_gradients import WRONG, unary
 from tinygpt import GradientError, Tensor, check_gradient, nn, op, ops
-from tinygpt.autograd import adjoint_check, gradcheck
-from tinygpt.autograd.gradcheck import check_gradient_plain
+from tinygpt.autograd.gradcheck import adjoint_check, check, check_gradient_plain
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.nn import Linear, Module, layer_norm, softmax
 
@@ -322,9 +321,11 @@ def test_right_gradients_at_random_shapes_are_accepted(name, shape, seed):
 
 def test_at_a_kink_another_point_is_drawn():
     """relu at exactly 0: no gradient is right there, but the op is."""
-    for f in (relu, lambda x: ops.maximum(x, -x), lambda x: x.max()):
-        report = check_gradient(f, np.array([0.0, 0.0, 1.0, -2.0]))
-        assert report.worst_error <= 1e-6
+    for f in (relu, lambda x: ops.maximum(x, -x), lambda x: (-x).max()):
+        report = check_gradient(f, np.array([0.0, 0.0, 1.0, 2.0]))
+        assert report.worst_error <= 1e-6 and report.kinks > 0
+        assert "there is a kink at the given one" in str(report)
+    assert "kink" not in str(check_gradient(np_exp, X))
 
 
 def test_a_kink_does_not_hide_a_wrong_gradient():
@@ -384,7 +385,7 @@ def np_exp(x):
 
 def test_the_taylor_slope_alone_refuses_a_wrong_gradient(monkeypatch):
     """With the element-by-element comparison switched off."""
-    monkeypatch.setattr(gradcheck._Check, "error", lambda self, n, floor: 0.0)
+    monkeypatch.setattr(check, "relative_error", lambda n, floor, tolerance: 0.0)
     with pytest.raises(GradientError, match="Taylor series falls as h"):
         check_gradient(unary(np.sin, lambda x, y, dy: 1.5 * np.cos(x) * dy), X)
 
@@ -442,19 +443,19 @@ def refused(case):
 @pytest.mark.parametrize(
     "mutate",
     [
-        lambda m: m.setattr(gradcheck._Check, "error", lambda self, n, floor: 0.0),
+        lambda m: m.setattr(check, "relative_error", lambda n, floor, tolerance: 0.0),
         lambda m: m.setattr(
-            gradcheck._Check, "error", lambda self, n, floor: abs(abs(n.expected) - abs(n.got))
+            check, "relative_error", lambda n, *_: abs(abs(n.expected) - abs(n.got))
         ),
-        lambda m: m.setattr(gradcheck._Check, "judge", lambda self, a, p, n: None),
+        lambda m: m.setattr(check, "judge", lambda point, a, p, n: None),
         lambda m: m.setattr(math, "isfinite", lambda x: True),
-        lambda m: m.setattr(gradcheck, "_points", lambda shape, samples, rng: [(0,) * len(shape)]),
+        lambda m: m.setattr(check, "places_in", lambda shape, samples, rng: [(0,) * len(shape)]),
     ],
     ids=["comparison dropped", "sign ignored", "verdict dropped", "nan let through", "one element"],
 )
 def test_a_mutated_checker_would_be_noticed(monkeypatch, mutate):
     """Each mutation lets at least one of the wrong gradients through: the table has teeth."""
-    monkeypatch.setattr(gradcheck._Check, "taylor_slope", lambda self, claimed, rng: None)
+    monkeypatch.setattr(check, "taylor_slope", lambda point, rng: None)
     assert all(map(refused, WRONG))
     mutate(monkeypatch)
     assert not all(map(refused, WRONG))

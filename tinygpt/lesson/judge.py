@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.diagnosis import constant_factor
+from tinygpt.autograd.gradcheck.diagnosis import constant_factor
 from tinygpt.lesson.exercise import Case, Exercise, Outputs, Property
 from tinygpt.lesson.trying import Run, all_runs, close, equal, outputs_of, run_on
 

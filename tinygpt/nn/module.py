@@ -33,9 +33,10 @@ class Module:
     """Base class of everything that has parameters. A subclass writes __call__, or forward."""
 
     training = False
-    packed: ParameterVector | None = None  # once pack() was called on this Module
-    site: int | None = None  # Dropout: which place in the model this is
-    clock: ParameterVector | None = None  # Dropout: where it reads the seed and the step
+    packed: ParameterVector | None = None  # the vector, once pack() was called on this Module
+    # Of a part that draws masks (Dropout sets a site of its own when it is made), filled by pack():
+    site: int | None = None  # which place in the model this is, by number
+    clock: ParameterVector | None = None  # where it reads the seed and the step
 
     def _forward(self, *args: Any, **settings: Any) -> Any:
         if getattr(type(self), "forward", None) is None:

@@ -7,13 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinygpt.autograd.engine import Tensor
-from tinygpt.autograd.gradcheck import (
-    GradientError,
-    _inner_product,
-    is_float_array,
-    name_of,
-    promote,
-)
+from tinygpt.autograd.gradcheck.function import _inner_product, is_float_array, name_of, promote
+from tinygpt.autograd.gradcheck.report import GradientError
 from tinygpt.backend import to_cpu
 
 
