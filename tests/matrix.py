@@ -42,7 +42,7 @@ from tinygpt.autograd.operators import shipped
 from tinygpt.backend import random_stream
 from tinygpt.generation import KVCache, next_ids, penalised, probabilities
 from tinygpt.nn import Module
-from tinygpt.nn.dropout import Key
+from tinygpt.nn.dropout_mask import Key
 from tinygpt.nn.position import POSITIONS
 from tinygpt.optim import learning_rate
 from tinygpt.testing.bugs import BUGS, plant

@@ -7,7 +7,7 @@ import pytest
 
 from tinygpt import AdamW, Tensor, nn
 from tinygpt.nn import Dropout, Module
-from tinygpt.nn.dropout import Key, draw_mask, make_key
+from tinygpt.nn.dropout_mask import Key, draw_mask, make_key
 
 N = 100_000
 ONES = np.ones(N, np.float32)

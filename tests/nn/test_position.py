@@ -6,6 +6,7 @@ import pytest
 from tests.models.test_gpt import small
 from tinygpt import GPT, AdamW, GPTConfig, Tensor, clip_grad_norm, nn
 from tinygpt.nn.position import POSITIONS
+from tinygpt.nn.rotary import rotary_plain
 from tinygpt.text import RandomBatches, window_batches
 from tinygpt.training.evaluation import mean_loss
 
@@ -41,6 +42,14 @@ def test_rotary_by_hand():
     """D = 4, position 1: the first pair (channels 0 and 2) turns by 1, the second by 1/100."""
     y = nn.rotary(np.array([[0.0] * 4, [1.0, 1.0, 0.0, 0.0]])).numpy()[1]
     np.testing.assert_allclose(y, [np.cos(1), np.cos(0.01), np.sin(1), np.sin(0.01)], rtol=1e-14)
+
+
+def test_the_plain_form_of_rotary():
+    x = np.random.default_rng(3).standard_normal((2, 3, 7, 6))
+    np.testing.assert_allclose(rotary_plain(x), nn.rotary(x).numpy(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        rotary_plain(x, base=50.0), nn.rotary(x, base=50.0).numpy(), rtol=1e-12, atol=1e-14
+    )
 
 
 def test_rotary_needs_pairs():

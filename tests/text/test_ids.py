@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tinygpt.text import BPETokenizer, ByteTokenizer, CharTokenizer, corpus_ids, ids
 from tinygpt.text import tokenizer as tokenizer_module
-from tinygpt.text.bpe import PATTERNS
+from tinygpt.text.bpe_tokenizer import PATTERNS
 from tinygpt.text.tokenizer import cut_into_parts
 
 TEXT = "The cat's  dog\n\n  sat 12 times; they've  gone\tto 天地 and back.  \r\n" * 3

@@ -15,8 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygpt.text import BPETokenizer, ByteTokenizer, CharTokenizer, load_tokenizer
-from tinygpt.text.bpe import PATTERNS, apply_merges_plain, learn_merges_plain, merge
+from tinygpt.text.bpe import (
+    apply_merges_plain,
+    decode_plain,
+    encode_plain,
+    learn_merges_plain,
+    merge,
+)
 from tinygpt.text.bpe_fast import learn_merges, merged_by_heap
+from tinygpt.text.bpe_tokenizer import PATTERNS
 from tinygpt.text.reading import chunks
 
 TEXT = (
@@ -97,6 +104,17 @@ def test_fast_training_on_one_piece(text, times):
     """No blank anywhere: Chinese, DNA, one line of JSON. The merges interlock in every way."""
     pieces = {text: times, text[::-1]: 2, "": 1}
     assert learn_merges(pieces, 40) == learn_merges_plain(pieces, 40)
+
+
+def test_the_plain_rule_alone_is_a_tokenizer():
+    """The example of bpe.py, and what BPETokenizer gives where nothing is cut."""
+    merges = learn_merges_plain({"low": 1, "lower": 1}, 2)
+    assert merges == [(108, 111), (256, 119)]
+    assert encode_plain("lower", merges) == [257, 101, 114]
+    assert decode_plain([257, 101, 114], merges) == "lower"
+    whole, text = BPETokenizer.train(TEXT, 300, pattern="none"), TEXT[:400]
+    assert encode_plain(text, whole.merges) == whole.encode(text)
+    assert decode_plain(encode_plain(text, whole.merges), whole.merges) == text
 
 
 def test_a_long_piece_costs_no_more_than_its_tokens(monkeypatch):

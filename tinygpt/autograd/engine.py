@@ -4,73 +4,68 @@ An op is a function of arrays that returns its result and the way back:
 
     y = f(a, b, ...)            backward(dy) -> (df/da)^T dy, (df/db)^T dy, ...
 
-dy is the gradient of the end result with respect to y. Three ops stand below. The contract:
+dy is the gradient of the end result with respect to y. At the end of this file stand three ops. The
+contract:
 1. Positional arguments may be Tensors, arrays, numbers or None (the op gets the array of a Tensor);
    shape, axis and other settings are keywords. `backward` returns a gradient for each positional
-   argument, in order: an array of its shape and dtype (first order only), or None. A large one may
+   argument, in order: an array of its shape and dtype (no gradients of gradients), or None where
+   there is none, as of a number; a single one may stand without a tuple. A large one may
    be a function f(out, add) that writes it into the array `out`, or adds it to what is there, and
    returns `out`; where `out` is None, into a new array. In no_grad(), `backward` may be None.
 2. `backward` runs once and never writes into `dy` or into an input; what it allocated itself it
-   may overwrite. What it names is what the tape keeps: the tape links nodes and holds no data.
+   may overwrite. The variables that it names stay in memory until it has run, and no others.
 3. Several outputs are returned as a tuple; `dy` is then a list, None for an output that nobody
    used, and backward is not called where all are None.
 """
 
 import functools
-import itertools
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, cast
 
 from tinygpt.autograd import guards
 from tinygpt.autograd.broadcasting import matrices, shape_of
+from tinygpt.autograd.leaf import Leaf, clock
 from tinygpt.autograd.mode import thread
 from tinygpt.autograd.operators import Operators, arrays_and_nodes, as_array, register
 from tinygpt.backend import ARRAYS, Array, batched_matmul
 
-_clock = itertools.count(1)  # next(_clock): now, as a number that grows
 Inputs = ParamSpec("Inputs")
 
 
-class Leaf:
-    """Where the way back ends: behind a Tensor that no op made. Its gradients are summed in `grad`
-    until zero_grad(). A parameter's leaf has a `slot`, its place in one long vector of gradients:
-    the sum is kept there, and what lies there while grad is None is of no interest any more."""
+def call_plain(function, *tensors):
+    """Calling an op, in its shortest form: compute, and write down how to go back, and to whom."""
+    y, backward = function(*[x.data for x in tensors])
+    result = Tensor(y)
+    result.node = Node(function.__name__, backward, [x.node for x in tensors], y)
+    return result
 
-    __slots__ = ("dtype", "grad", "shape", "slot", "written")
-    is_leaf = True
-    latest = 0  # when any leaf's values were last changed in place
 
-    def __init__(self, data: Array, slot: Any = None):
-        self.shape, self.dtype, self.grad, self.slot = data.shape, data.dtype, None, slot
-        self.written = 0  # when the values were last changed in place: a backward must not miss it
-
-    def add(self, g: Array) -> None:
-        if self.grad is None and self.slot is None:
-            self.grad = g.copy()  # in `a + b` both get the same dy, and each needs its own
-        elif self.grad is None:
-            self.slot[...], self.grad = g, self.slot
-        elif g is not self.grad:  # else f(out, add) has added it
-            self.grad += g
-
-    def was_written(self) -> None:
-        Leaf.latest = self.written = next(_clock)
+def backward_plain(result, dy):
+    """The chain rule, in its shortest form: each node sends to its parents, the latest node first.
+    A value that was used in several places gets the sum of what they send."""
+    result.node.grad = dy
+    for node in latest_first(result.node):
+        for parent, g in zip(node.parents, node.backward(node.grad), strict=True):
+            if parent is not None:
+                parent.grad = g if parent.grad is None else parent.grad + g
 
 
 class Node:
     """One call of an op: its way back, and the `parents` to whom it sends: for each argument the
-    Node of the op that made it, or its Leaf, or None where no gradient is wanted."""
+    Node of the op that made it, or its Leaf (leaf.py), or None where no gradient is wanted."""
 
     __slots__ = ("backward", "dtype", "grad", "mine", "name", "parents", "retain", "shape", "time")
-    is_leaf, slot = False, None
+    is_leaf = False
 
     def __init__(self, name: str, backward: Any, parents: list, y: Array):
-        self.name, self.backward, self.parents, self.time = name, backward, parents, next(_clock)
+        self.name, self.backward, self.parents, self.time = name, backward, parents, next(clock)
         self.shape, self.dtype, self.retain = y.shape, y.dtype, False  # retain: keep dy, to look at
         self.grad: Any = None  # dy, as far as it has arrived
+        self.mine = False  # was grad made here? Else others hold the same array
 
     def add(self, g: Array) -> None:
         if self.grad is None:
-            self.grad, self.mine = g, False  # others may hold the same array
+            self.grad = g
         elif self.mine:
             self.grad += g
         else:
@@ -82,12 +77,12 @@ class Node:
         self.grad, self.backward, self.parents = None, None, []
         if dy is None or (type(dy) is list and all(part is None for part in dy)):
             return
-        self.grad = dy.copy() if self.retain else None
+        self.grad = dy.copy() if self.retain else None  # others may hold dy
         try:
             for i, g in enumerate(guards.one_for_each(backward(dy), parents)):
                 if g is not None and (parent := parents[i]) is not None:
-                    if callable(g):
-                        g = g(parent.slot, parent.slot is not None and parent.grad is not None)
+                    if callable(g):  # f(out, add) of the contract
+                        g = g(*parent.place()) if parent.is_leaf else g(None, False)
                     parent.add(guards.fitting(g, i, parent))
         except Exception as error:
             guards.explain_backward(error, self.name, parents, dy)
@@ -116,9 +111,9 @@ class Op(Generic[Inputs]):
     def __call__(self, *args: Inputs.args, **settings: Inputs.kwargs) -> "Tensor":
         arrays, parents = arrays_and_nodes(args)
         wanted = parents if thread.grad_enabled and any(parents) else []
-        before, thread.wanted = thread.wanted, wanted  # what recording() answers, in the function
+        before, thread.wanted = thread.wanted, wanted  # an op may ask: mode.recording
         try:
-            y, backward = guards.pair(self.name, self.function(*arrays, **settings))
+            y, backward = guards.pair(self.name, self.function(*arrays, **settings), wanted)
             outputs = tuple(map(Tensor, y)) if type(y) is tuple else (Tensor(y),)
             guards.same_dtype(parents, outputs, settings)
             if wanted:
@@ -144,7 +139,8 @@ op = Op
 class Tensor(Operators):
     """An array, and where its gradient goes.   Tensor([1.0, 2.0], requires_grad=True)
     Numbers and lists of floats become float32. Arrays keep their dtype and are not copied: who
-    writes into x.data between forward and backward() changes what backward sees, unnoticed."""
+    writes into x.data between forward and backward() changes what backward sees, and nobody notices
+    (x -= ... in no_grad() is noticed)."""
 
     __slots__ = ("__weakref__", "data", "node")
 
@@ -156,8 +152,9 @@ class Tensor(Operators):
 
     def backward(self, dy: Any = None) -> None:
         """Add the gradient of sum(self * dy) to the .grad of every leaf; one element needs no dy.
-        RuntimeError where no leaf is behind this Tensor, or for a second time through a graph."""
-        dy = guards.first(dy, self)
+        RuntimeError where no leaf is behind this Tensor, for a second time through a graph, and
+        where a leaf was changed in place; ValueError for a dy of another shape."""
+        dy = guards.first_dy(self, dy)
         nodes = latest_first(self.node) if type(self.node) is Node else []
         guards.usable(nodes, Leaf.latest)
         self.node.add(dy)
@@ -168,14 +165,14 @@ class Tensor(Operators):
 # ---------------------------------------------------------------------------------- three ops
 
 
-def unbroadcast(dy: Array, shape: tuple[int, ...] | None) -> Array:
+def unbroadcast(dy: Array, shape: tuple[int, ...] | None) -> Any:
     """The way back of broadcasting: an element that was used in many places gets their dys' sum.
 
     (3,) was added to (2, 3):      dy (2, 3) -> (3,), the sum of the rows
     (2, 1) was added to (2, 3):    dy (2, 3) -> (2, 1)
     """
-    if shape is None or dy.shape == shape:  # a number, or not stretched
-        return dy
+    if shape is None or dy.shape == shape:  # a number, which gets none; or not stretched
+        return None if shape is None else dy
     front = dy.ndim - len(shape)  # so many axes were put in front
     stretched = [i for i, n in enumerate(shape, front) if n == 1 and dy.shape[i] != 1]
     return dy.sum(axis=(*range(front), *stretched)).reshape(shape)

@@ -16,40 +16,44 @@ def describe(a: Any) -> str:
     return f"{a.dtype} {a.shape}" if hasattr(a, "shape") else repr(a)
 
 
-def pair(name: str, returned: Any) -> tuple[Any, Any]:
-    """What the function of the op returned, if it is (y, backward)."""
-    is_pair = type(returned) is tuple and len(returned) == 2
-    if is_pair and (returned[1] is None or callable(returned[1])):
-        return returned
+def pair(name: str, returned: Any, recorded: Any) -> tuple[Any, Any]:
+    """What the function of the op returned, if it is (y, backward), or (y, None) where nothing is
+    recorded."""
+    if type(returned) is tuple and len(returned) == 2:
+        backward = returned[1]
+        if callable(backward) or (backward is None and not recorded):
+            return returned
     raise TypeError(f"an op returns (y, backward), {name} returned {describe(returned)}")
 
 
 def same_dtype(parents: list, outputs: tuple, settings: dict[str, Any]) -> None:
-    """Refuse float64 made of float32 by accident: it costs twice the memory and the time. An op
-    that has dtype= among its settings may."""
+    """Refuse a result of another float dtype than that of an argument that wants a gradient.
+    float64 made of float32 by accident costs twice the memory and the time, float32 made of float64
+    half the digits. An op that has dtype= among its settings may."""
     if "dtype" in settings:
         return
     for out in outputs:
         dtype = out.data.dtype
         for parent in parents:
-            if parent is None or parent.dtype is dtype:
+            if parent is None or parent.dtype is dtype:  # the usual case, quickly
                 continue
             if parent.dtype != dtype and dtype.kind == "f":
+                found = "float64 or integer" if dtype == np.float64 else str(dtype)
                 raise TypeError(
-                    f"{parent.dtype} became {dtype}: is a float64 or integer array in it? "
+                    f"{parent.dtype} became {dtype}: is a {found} array in it? "
                     f"array.astype(np.{parent.dtype}) makes it fit"
                 )
 
 
 def explain(error: Exception, op: Any, arrays: list, settings: dict[str, Any]) -> None:
-    """A note on the error: op, shapes, dtypes. In place of a TypeError for a call that cannot be,
-    one in words."""
+    """Add op, shapes and dtypes to the error. Where the arguments do not fit the op's signature,
+    raise a TypeError that says it in words in its place."""
     if isinstance(error, TypeError):
         signature = inspect.signature(op.function)
         try:
             signature.bind(*arrays, **settings)
         except TypeError as misuse:
-            hint = "".join(
+            hint = "".join(  # what other libraries call our settings
                 f'. "{theirs}" is called "{ours}" here'
                 for theirs, ours in habits.SETTINGS.items()
                 if theirs in settings
@@ -71,7 +75,8 @@ def written_out(op: Any) -> str:
 
 
 class Mismatch(ValueError):
-    """A backward returned a gradient whose shape or dtype is not that of its argument."""
+    """A backward returned a gradient whose shape or dtype is not that of its argument. The numbers
+    are for check_gradient, which says what probably went wrong."""
 
     def __init__(self, argument: int, parent: Any, gradient: Any):
         both = f"{describe(parent)}, its gradient: {describe(gradient)}"
@@ -80,8 +85,9 @@ class Mismatch(ValueError):
         self.got, self.dtype = gradient.shape, gradient.dtype
 
 
-def one_for_each(grads: Any, parents: list) -> tuple:
-    """What a backward returned, as a tuple: one gradient for each argument, and none too many."""
+def one_for_each(grads: Any, parents: list) -> tuple | list:
+    """What a backward returned: one gradient for each argument, and none too many. A single one may
+    come without a tuple; None too many is a gradient of an argument that was left out."""
     grads = grads if type(grads) in (tuple, list) else (grads,)
     n = len(parents)
     if len(grads) < n or any(g is not None for g in grads[n:]):
@@ -105,22 +111,22 @@ def may_have_gradient(data: Array, requires_grad: Any) -> None:
         raise TypeError(f"only floats have gradients, got {data.dtype}")
 
 
-def first(dy: Any, y: Any) -> Array:
-    """The dy that backward() begins with, as an array like y: ones where it may be left out."""
-    if y.node is None:
+def first_dy(tensor: Any, dy: Any) -> Array:
+    """The dy that tensor.backward(dy) begins with, as an array: 1 where it may be left out."""
+    if tensor.node is None:
         raise RuntimeError("backward(): nothing behind this Tensor has requires_grad=True")
-    xp = array_module(y.data)
-    if dy is None and y.size == 1:
-        return xp.ones_like(y.data)
-    if dy is None or xp.asarray(dy).shape != y.shape:
-        raise ValueError(f"shape {y.shape} needs a dy of that shape, got {describe(dy)}")
-    return xp.asarray(dy, dtype=y.dtype)
+    xp = array_module(tensor.data)
+    if dy is None and tensor.size == 1:
+        return xp.ones_like(tensor.data)
+    if dy is None or xp.asarray(dy).shape != tensor.shape:
+        raise ValueError(f"shape {tensor.shape} needs a dy of that shape, got {describe(dy)}")
+    return xp.asarray(dy, dtype=tensor.dtype)
 
 
 def usable(nodes: list, latest: int) -> None:
     """RuntimeError, before anything is written, where a backward ran through one of these nodes
-    already, or where the values of an argument were changed in place after the op was called.
-    latest: when a leaf's values were last changed."""
+    already, or where a leaf said that its values were changed (Leaf.was_written) after an op was
+    called with it. latest: when any leaf's were last changed."""
     for node in nodes:
         if node.backward is None:
             raise RuntimeError(f"a second backward() through {node.name}: its graph is used up")

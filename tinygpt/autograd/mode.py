@@ -7,10 +7,12 @@ from typing import Any
 
 
 class _Thread(threading.local):
-    """What each thread knows for itself."""
+    """What each thread knows for itself: these values until it assigns its own."""
 
     grad_enabled = True  # False inside no_grad()
-    wanted: Any = None  # while an op runs: a node for each argument that wants a gradient
+    # while an op runs: for each argument where its gradient goes, None where nobody wants it; empty
+    # where nothing is recorded
+    wanted: Any = None
 
 
 thread = _Thread()
@@ -32,4 +34,6 @@ def recording(argument: int | None = None) -> bool:
     wanted = thread.wanted
     if wanted is None:  # the function was called by itself, outside of an op: nothing is known
         return True
-    return bool(wanted if argument is None else wanted and wanted[argument])
+    if argument is None or not wanted:
+        return bool(wanted)
+    return wanted[argument] is not None

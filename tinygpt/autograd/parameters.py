@@ -12,7 +12,8 @@ import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tinygpt.autograd.engine import Leaf, Tensor
+from tinygpt.autograd.engine import Tensor
+from tinygpt.autograd.leaf import Leaf
 from tinygpt.backend import Array, array_module, to_cpu
 
 

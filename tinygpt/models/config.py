@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.nn.position import PAIRS, POSITIONS
+from tinygpt.nn.position import POSITIONS
+from tinygpt.nn.rotary import PAIRS
 
 MOST, MOST_LAYERS = 1 << 40, 10_000  # beyond which a number is a typing error
 NORMS, MLPS = ("layer_norm", "rms_norm"), ("gelu", "gelu_exact", "swiglu")
@@ -44,7 +45,7 @@ class GPTConfig:
     position: str = "learned"  # learned, sinusoidal, rotary, alibi or none: see nn/position.py
     rope_base: float = 10_000.0  # rotary: how much slower each pair of channels turns
     rope_pairs: str = "halves"  # rotary: channels that turn together; neighbours: as in GPT-J
-    rope_scaling: tuple[float, ...] = ()  # rotary, stretched to longer texts: nn/position.py
+    rope_scaling: tuple[float, ...] = ()  # rotary, stretched to longer texts: nn/rotary.py
     norm: str = "layer_norm"  # layer_norm, or rms_norm, which has no mean and no bias
     norm_eps: float = 1e-5  # added to the variance under the root
     mlp: str = "gelu"  # gelu (tanh form), gelu_exact, or swiglu, an MLP with a gate

@@ -23,8 +23,9 @@ from tinygpt.nn.layernorm import LayerNorm, layer_norm, layer_norm_plain
 from tinygpt.nn.linear import Linear, linear
 from tinygpt.nn.mlp import MLP
 from tinygpt.nn.module import Module
-from tinygpt.nn.position import LearnedPosition, SinusoidalPosition, alibi_slopes, rotary
+from tinygpt.nn.position import LearnedPosition, SinusoidalPosition, alibi_slopes
 from tinygpt.nn.rmsnorm import RMSNorm, rms_norm, rms_norm_plain
+from tinygpt.nn.rotary import rotary
 from tinygpt.nn.softmax import softmax
 from tinygpt.nn.swiglu import SwiGLU, swiglu, swiglu_plain
 

@@ -26,11 +26,13 @@ from tinygpt.backend import (
     row_max,
     row_sum,
 )
-from tinygpt.nn.dropout import Dropout, draw_mask
+from tinygpt.nn.dropout import Dropout
+from tinygpt.nn.dropout_mask import draw_mask
 from tinygpt.nn.grouped import share_heads, split_groups
 from tinygpt.nn.linear import Linear
 from tinygpt.nn.module import Module, Rng, generator
-from tinygpt.nn.position import alibi_slopes, distances, rotary
+from tinygpt.nn.position import alibi_slopes, distances
+from tinygpt.nn.rotary import rotary
 from tinygpt.nn.softmax import softmax
 
 TILE = 64  # queries at a time on a CPU: smaller tiles compute less in vain, larger ones run faster
@@ -89,7 +91,7 @@ def attention(
     mask: booleans that broadcast to (B, H, T, S), True where a query may look (PyTorch's
     scaled_dot_product_attention; its MultiheadAttention means the opposite). key_padding (B, S):
     True where there is a key. slopes (H,): what a score loses per position of distance (ALiBi).
-    p, key: the share of weights that dropout drops, and which (nn/dropout.py; no key of attention).
+    p, key: the share of weights that dropout drops, and which ones (no key of attention's).
     A key is seen only where causal, mask and key_padding all allow it. The result lies in memory
     so that merge_heads is a view. ValueError for shapes that do not fit and for causal T > S,
     TypeError for a mask that is not of booleans.

@@ -21,7 +21,8 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from tinygpt.autograd import habits
-from tinygpt.autograd.engine import Leaf, Tensor
+from tinygpt.autograd.engine import Tensor
+from tinygpt.autograd.leaf import Leaf
 from tinygpt.autograd.parameters import Frozen, Parameter, ParameterVector
 from tinygpt.backend import Array, array_module, like, to_cpu, to_device
 

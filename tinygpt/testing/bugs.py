@@ -312,7 +312,7 @@ BUGS = [
     ),
     Bug(
         "rotary: turned the same way back",
-        "nn/position.py",
+        "nn/rotary.py",
         "turned(dy, -sin)",
         "turned(dy, sin)",
         "backward looks like forward, but for a sign",

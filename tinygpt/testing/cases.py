@@ -14,7 +14,7 @@ import numpy as np
 import tinygpt.nn  # noqa: F401  enters the ops of the components
 from tinygpt.autograd.gradcheck import GradientError, check_gradient
 from tinygpt.autograd.operators import shipped
-from tinygpt.nn.dropout import Key
+from tinygpt.nn.dropout_mask import Key
 
 
 @dataclass(frozen=True)

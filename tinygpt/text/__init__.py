@@ -1,7 +1,7 @@
 """Text: tokenizers, corpora, and batches of windows for training."""
 
 from tinygpt.text.batches import RandomBatches, window_batches
-from tinygpt.text.bpe import BPETokenizer
+from tinygpt.text.bpe_tokenizer import BPETokenizer
 from tinygpt.text.byte import ByteTokenizer
 from tinygpt.text.char import CharTokenizer
 from tinygpt.text.corpora import CORPORA, Corpus, DataArguments, load_corpus

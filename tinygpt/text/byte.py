@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinygpt.text.bpe import BPETokenizer
+from tinygpt.text.bpe_tokenizer import BPETokenizer
 from tinygpt.text.tokenizer import utf8
 
 

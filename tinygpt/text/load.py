@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinygpt.text.bpe import BPETokenizer
+from tinygpt.text.bpe_tokenizer import BPETokenizer
 from tinygpt.text.byte import ByteTokenizer
 from tinygpt.text.char import CharTokenizer
 from tinygpt.text.tokenizer import TOKENIZER_FILE, Tokenizer, read_content

@@ -1,4 +1,4 @@
-"""The gradient checks. Read plain.py first: all of it in 25 lines.
+"""The gradient checks. Their idea stands in 25 lines at the top of check.py.
 
 check.py         check_gradient: what is looked at, in which order, and the verdict
 difference.py    central differences, and the two numbers that are compared
@@ -13,8 +13,7 @@ report.py        the table, the error
 """
 
 from tinygpt.autograd.gradcheck.adjoint import adjoint_check
-from tinygpt.autograd.gradcheck.check import check_gradient
-from tinygpt.autograd.gradcheck.plain import check_gradient_plain
+from tinygpt.autograd.gradcheck.check import check_gradient, check_gradient_plain
 from tinygpt.autograd.gradcheck.report import GradientError, GradientReport
 
 __all__ = [

@@ -10,8 +10,8 @@ element x_j the claimed dx_j is held against the central difference
     dL/dx_j  ~  sum(dy * (f(x + eps e_j) - f(x - eps e_j))) / (2 eps)        error of order eps^2
 
 A random dy matters: with dy = 1 the true gradient of softmax is 0, and a backward that returns
-zeros would pass. Everything is computed in float64 on copies. The same without all that is around
-it: plain.py.
+zeros would pass. Everything is computed in float64 on copies. First the check in its shortest form,
+then what a class needs besides: modules, large arrays, kinks, the likely cause.
 """
 
 import math
@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygpt.autograd.engine import Tensor
 from tinygpt.autograd.gradcheck.diagnosis import Circumstances, Number, likely_cause
 from tinygpt.autograd.gradcheck.difference import Point, both_sides, compare, is_direction
 from tinygpt.autograd.gradcheck.function import (
@@ -44,6 +45,35 @@ from tinygpt.autograd.gradcheck.tolerances import (
     SMALL,
     TOLERANCE,
 )
+from tinygpt.autograd.mode import no_grad
+
+
+def check_gradient_plain(f, x, eps=1e-6):
+    """The check in its shortest form: f of one Tensor, at x. Nothing where the gradient is right.
+
+    For each element of x: a step of eps up and one down; the change of L = sum(dy f(x)), divided by
+    2 eps, is the slope. AssertionError where backward says another one.
+    """
+    x = np.array(x, np.float64)
+    tensor = Tensor(x.copy(), requires_grad=True)
+    y = f(tensor)
+    dy = np.random.default_rng(0).standard_normal(y.shape)
+    y.backward(dy)
+
+    def L(x):
+        with no_grad():
+            return float((dy * f(Tensor(x.copy())).numpy()).sum())
+
+    for i in np.ndindex(x.shape):
+        value = x[i]
+        x[i] = value + eps
+        up = L(x)
+        x[i] = value - eps
+        down = L(x)
+        x[i] = value
+        slope = (up - down) / (2 * eps)
+        error = abs(tensor.grad[i] - slope)
+        assert error < 1e-6 * (1 + abs(slope)), f"at {i}: {tensor.grad[i]}, the slope is {slope}"
 
 
 def check_gradient(

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.engine import Leaf, Tensor, op
+from tinygpt.autograd.engine import Tensor, op
 from tinygpt.autograd.gradcheck.diagnosis import cause_of_mismatch
 from tinygpt.autograd.gradcheck.report import GradientError
 from tinygpt.autograd.guards import Mismatch
+from tinygpt.autograd.leaf import Leaf
 from tinygpt.autograd.mode import no_grad
 from tinygpt.backend import array_module, like, to_cpu, to_device
 
