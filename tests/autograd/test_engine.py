@@ -526,3 +526,43 @@ def test_two_threads_do_not_disturb_each_other():
         t.join()
     for i in (1, 2):
         np.testing.assert_allclose(results[i], 1.001**300, rtol=1e-12)
+
+
+# ------------------------------------------------------------------------------- the plain forms
+
+
+def test_the_plain_forms_give_the_same_gradients():
+    """call_plain and backward_plain on a graph with diamonds, broadcasting and a product."""
+
+    def f(mul, add, matmul, x, w, b):
+        y = add(matmul(x, w), b)
+        return mul(y, add(y, mul(y, y)))
+
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(s) for s in ((4, 3), (3, 2), (2,))]
+    grads = []
+    for plain in (False, True):
+        leaves = [Tensor(a, requires_grad=True) for a in arrays]
+        named = [getattr(ops, name) for name in ("mul", "add", "matmul")]
+        if plain:
+            calls = [lambda *xs, f=o.function: engine.call_plain(f, *xs) for o in named]
+            result = f(*calls, *leaves)
+            engine.backward_plain(result, np.ones(result.shape))
+        else:
+            result = f(*named, *leaves)
+            result.backward(np.ones(result.shape))
+        grads.append([leaf.grad for leaf in leaves])
+    for a, b in zip(*grads, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_an_op_without_a_way_back_is_refused_where_it_is_recorded():
+    @op
+    def forward_only(x):
+        return x * 2.0, None
+
+    with no_grad():
+        assert forward_only(leaf(3.0)).numpy() == [6.0]
+    assert forward_only(Tensor([3.0])).numpy() == [6.0]
+    with pytest.raises(TypeError, match=r"an op returns \(y, backward\)"):
+        forward_only(leaf(3.0))

@@ -11,6 +11,7 @@ import tinygpt as tg
 from tests.autograd.wrong_gradients import WRONG, unary
 from tinygpt import GradientError, Tensor, check_gradient, nn, op, ops
 from tinygpt.autograd.gradcheck import adjoint_check, check, check_gradient_plain
+from tinygpt.autograd.gradcheck.function import LAYOUTS
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.nn import Linear, Module, layer_norm, softmax
 
@@ -61,7 +62,7 @@ def test_a_factor_is_named_only_if_it_has_a_reason(size, named):
 def test_the_numbers_in_the_error_are_right():
     with pytest.raises(GradientError) as caught:
         check_gradient(unary(lambda x: x * x, lambda x, y, dy: x * dy), np.array([3.0]), seed=4)
-    dy = np.random.default_rng(4).standard_normal(1)[0]
+    dy = np.random.default_rng([4, 7919]).standard_normal(1)[0]
     assert caught.value.expected == pytest.approx(6 * dy, rel=1e-8)
     assert caught.value.got == pytest.approx(3 * dy, rel=1e-8)
     assert caught.value.index == (0,)
@@ -618,3 +619,106 @@ def test_the_plain_check_accepts_and_refuses_as_the_whole_one():
             check_gradient_plain(wrong, x)
         with pytest.raises(GradientError):
             check_gradient(wrong, x)
+
+
+# --------------------------------------------------- what a reader of these checks found in them
+
+
+def test_dy_is_not_the_students_own_random_numbers():
+    """Seed 0 is what people take. With dy = x, a gradient of 2 dy^2 for 2 x dy is not noticed."""
+    squared = unary(lambda x: x * x, lambda x, y, dy: 2 * dy * dy)
+    for shape in ((3, 4), (5,), (2, 3)):
+        for seed in (0, 1, 7919):
+            with pytest.raises(GradientError):
+                check_gradient(
+                    squared, np.random.default_rng(seed).standard_normal(shape), seed=seed
+                )
+        with pytest.raises(AssertionError):
+            check_gradient_plain(squared, np.random.default_rng(0).standard_normal(shape))
+
+
+def test_a_huge_constant_in_the_result_excuses_nothing():
+    below = np.tri(4, dtype=bool)
+    masked = unary(lambda x: np.where(below, x, -1e9), lambda x, y, dy: 0.9 * dy * below)
+    with pytest.raises(GradientError):
+        check_gradient(masked, np.random.default_rng(1).standard_normal((4, 4)))
+
+
+def test_a_backward_that_writes_into_its_result_is_refused():
+    def spoils(x, y, dy):
+        dx = dy * (1 - y * y)
+        y[...] = 0
+        return dx
+
+    with pytest.raises(GradientError, match="wrote into its result"):
+        check_gradient(unary(np.tanh, spoils), X)
+
+
+def test_an_op_that_writes_into_its_indices_is_refused():
+    @op
+    def shifts(x, ids):
+        ids += 1
+        return x * 1.0, lambda dy: (dy, None)
+
+    with pytest.raises(GradientError, match=r"wrote into its input argument 1 \(ids\)"):
+        check_gradient(shifts, X, np.array([1, 2]))
+
+
+@pytest.mark.parametrize("at", [8e-7, 7.2e-7, 9.9e-7, 3.3e-7, 1e-7, 0.0, -8e-7])
+def test_a_kink_beside_the_point_is_a_kink(at):
+    for seed in range(5):
+        assert check_gradient(relu, np.array([at, 1.0]), seed=seed).worst_error <= 1e-6
+
+
+@pytest.mark.parametrize("n", [64, 700, 10_000])
+def test_a_whole_array_of_kinks(n):
+    for seed in range(6):
+        assert check_gradient(relu, np.zeros(n), seed=seed).kinks > 0
+
+
+def test_a_right_relu_of_many_elements_passes():
+    for seed in range(20):
+        check_gradient(relu, np.random.default_rng(seed).standard_normal(10_000), seed=seed)
+
+
+def test_large_inputs_are_moved_by_more():
+    check_gradient(relu, np.array([1e11, -3e9, 2.0]))
+    check_gradient(lambda x: x * x, np.array([1e8, 3.0]))
+
+
+def test_the_step_may_be_another():
+    check_gradient(lambda x: x**3, np.array([0.0, 1.0]), eps=1e-4)
+
+
+def test_outputs_that_fit_float32_by_chance_are_no_cause():
+    wrong = unary(lambda x: np.maximum(x, 0.0), lambda x, y, dy: dy)
+    with pytest.raises(GradientError) as caught:
+        check_gradient(wrong, -np.abs(X) - 0.1)
+    assert "float32" not in str(caught.value)
+
+
+def test_a_function_of_whole_numbers_alone_is_said():
+    with pytest.raises(TypeError, match="returns no floats"):
+        check_gradient(lambda x: Tensor(np.ones(2, int)), X)
+
+
+def test_a_scalar_is_not_wrong_at_an_index():
+    with pytest.raises(GradientError) as caught:
+        check_gradient(unary(np.sin, lambda x, y, dy: dy), np.array(0.7))
+    assert "[]" not in str(caught.value)
+
+
+def test_the_masks_of_dropout_go_on_as_if_nothing_had_been_checked():
+    layer = nn.Dropout(0.5).train()
+    for _ in range(7):
+        layer(Tensor(X))
+    check_gradient(layer, X)
+    assert layer.forwards == 7
+
+
+def test_other_layouts_cannot_be_taken_apart_as_they_lie():
+    for layout in LAYOUTS.values():
+        for a in (X, np.ones((2, 3, 4))):
+            other = layout(a)
+            assert np.array_equal(other, a)
+            assert not np.shares_memory(other.reshape(-1), other)

@@ -241,3 +241,9 @@ def test_sigmoid_and_log_softmax_of_large_numbers():
 def test_einsum_says_what_it_cannot(subscripts):
     with pytest.raises(ValueError, match="expected letters as in"):
         ops.einsum(subscripts, np.ones((2, 2)), np.ones((2, 2)))
+
+
+def test_products_of_nothing():
+    assert (Tensor(np.ones((2, 0))) @ np.ones((0, 3))).numpy().tolist() == [[0.0] * 3] * 2
+    assert (Tensor(np.ones((4, 2, 0))) @ np.ones((0, 3))).shape == (4, 2, 3)
+    assert (Tensor(np.ones((0, 3))) @ np.ones(3)).shape == (0,)

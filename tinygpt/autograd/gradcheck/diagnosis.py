@@ -63,8 +63,9 @@ def likely_cause(
     largest = max(numbers, key=lambda n: abs(n.expected))
     if largest.expected:
         factor = largest.got / largest.expected
-        if explains([factor * n.expected for n in numbers]):
-            return constant_factor(factor, circumstances.shapes)
+        named = constant_factor(factor, circumstances.shapes)
+        if named and explains([factor * n.expected for n in numbers]):
+            return named
     if grid is not None and len(grid) >= 2 and grid[-1] == grid[-2]:
         expected = np.array([n.expected for n in numbers]).reshape(grid)
         if explains(expected.swapaxes(-1, -2).ravel().tolist()):
@@ -117,15 +118,16 @@ def constant_factor(factor: float, shapes: tuple[Shape, ...]) -> str | None:
 
 
 def _sizes(shape: Shape) -> set[int]:
-    """The products of neighbouring axes: what a mean can have divided by."""
+    """The products of neighbouring axes: what most means divide by."""
     n = len(shape)
     return {math.prod(shape[i:j]) for i in range(n) for j in range(i + 1, n + 1)}
 
 
 def cause_of_mismatch(expected: Shape, got: Shape, dtype: np.dtype) -> str | None:
     """A gradient whose shape or dtype does not fit its argument."""
-    if expected == got and dtype == np.float32:
-        return "it is float32: is something computed in float32? The check needs float64"
+    if expected == got:
+        low = "it is float32: is something computed in float32? The check needs float64"
+        return low if dtype == np.float32 else None
     if len(got) >= 2 and got == expected[::-1]:
         return "it is transposed"
     try:

@@ -28,15 +28,19 @@ class Point:
     def looks_like_float32(self) -> bool:
         """Do all outputs fit into float32, though the arguments do not?"""
         arguments = [a.array for a in self.function.arguments]
-        return all(map(_fits_float32, self.outputs)) and not any(map(_fits_float32, arguments))
+        broken = any((y != np.round(y)).any() for y in self.outputs)  # whole numbers fit anyway
+        fit = broken and all(map(_fits_float32, self.outputs))
+        return fit and not any(map(_fits_float32, arguments))
 
     @property
     def largest_dy(self) -> float:
         return max(map(largest, self.dys), default=0.0)
 
-    def scale(self, argument: Argument) -> float:
-        """The largest number at hand, in the outputs and this argument."""
-        return max(largest(a) for a in [argument.array, *self.outputs])
+    def scale(self, argument: Argument, moved: list[np.ndarray]) -> float:
+        """The largest number that was at work: in this argument, and in the outputs where they
+        moved (a constant among them, as -1e9 for what is hidden, has no rounding)."""
+        outputs = [y[where] for y, where in zip(self.outputs, moved, strict=True)]
+        return max(largest(a) for a in [argument.array, *outputs])
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,17 @@ class Sides:
     minus: list[np.ndarray]
     width: float
 
+    @functools.cached_property
+    def moved(self) -> list[np.ndarray]:
+        """Which elements of each output differ on the two sides."""
+        return [p != m for p, m in zip(self.plus, self.minus, strict=True)]
+
 
 def both_sides(point: Point, argument: Argument, place: Any, eps: float) -> Sides:
-    """place: the index of an element, or a direction (an array of the argument's shape)."""
+    """place: the index of an element, or a direction (an array of the argument's shape). Where the
+    numbers are larger than 1 the step is too: beside 1e11 one of 1e-6 would be lost."""
     x, kept = argument.array, argument.array.copy()
+    eps *= max(1.0, largest(kept) if is_direction(place) else abs(float(kept[place])))
     at, step = (..., eps * place) if is_direction(place) else (place, eps)
     x[at] = kept[at] + step
     ahead, plus = x.copy(), point.function.forward()
@@ -72,9 +83,9 @@ def compare(
     changes = list(zip(point.dys, sides.plus, sides.minus, strict=True))
     parts = [dy * (plus - minus) / sides.width for dy, plus, minus in changes]
     by_output = tuple(float(part.sum()) for part in parts)
-    moved = [(dy * plus)[plus != minus] for dy, plus, minus in changes if plus.size]
-    rounding = math.sqrt(math.fsum(float(np.sum(part**2)) for part in moved))
-    rounding += point.largest_dy * point.scale(argument)
+    moved = [(dy * p)[m] for dy, p, m in zip(point.dys, sides.plus, sides.moved, strict=True)]
+    rounding = math.sqrt(math.fsum(float(np.sum(part**2)) for part in moved))  # independent ones
+    rounding += point.largest_dy * point.scale(argument, sides.moved)
     single = not is_direction(place)
     own = single and len(parts) == 1 and parts[0].shape == argument.array.shape
     flat = np.concatenate([part.ravel() for part in parts]) if parts else np.zeros(0)

@@ -33,11 +33,10 @@ class Function:
     def __init__(self, fn: Callable, inputs: tuple, parameters: list[Argument], device: str):
         self.fn, self.name, self.device = fn, name_of(fn), device
         self.values = [promote(x) for x in inputs]
-        names = _argument_names(fn, len(inputs))
-        floats = [(n, v) for n, v in zip(names, self.values, strict=True) if is_float_array(v)]
+        self.names = _argument_names(fn, len(inputs))
+        floats = [(n, v) for n, v in zip(self.names, self.values, strict=True) if is_float_array(v)]
         self.arguments = [Argument(n, v) for n, v in floats] + parameters
-        modules = fn.modules() if hasattr(fn, "modules") else ()
-        self.dropouts = [m for m in modules if hasattr(m, "forwards")]
+        self.dropouts = dropouts_of(fn)
         if not self.arguments:
             raise ValueError(f"{self.name} has no float input, so there is no gradient to check")
         for a in self.arguments:
@@ -46,12 +45,21 @@ class Function:
                     f"{self.name}: {a.name} is empty, so there is no gradient to check"
                 )
 
+    def inputs(self) -> dict[str, np.ndarray]:
+        """All that a call must leave as it is, by name: arguments and constant arrays."""
+        named = {a.name: a.array for a in self.arguments}
+        for name, v in zip(self.names, self.values, strict=True):
+            array = v.data if isinstance(v, Tensor) else v
+            if isinstance(array, np.ndarray):
+                named[name] = array
+        return named
+
     def call(self, layout: Callable[[Any], Any] = lambda a: a) -> list[Tensor]:
         """The outputs that are floats, recorded, over the present values of the arguments, as they
         lie in memory after `layout`."""
         fresh, tensors = iter(self.arguments), list(self.values)
         for dropout in self.dropouts:
-            dropout.forwards = 0  # the same masks again
+            dropout.forwards = 0  # its count of forwards says which mask comes next: the same again
         for i, v in enumerate(self.values):
             if is_float_array(v):
                 argument = next(fresh)
@@ -63,14 +71,17 @@ class Function:
                 tensors[i] = Tensor(to_device(v.data, self.device))
         for argument in fresh:  # the parameters of a module
             argument.leaf.data = to_device(argument.array, self.device)
-            argument.leaf.node = Leaf(argument.leaf.data)
+            argument.leaf.node = Leaf(argument.leaf.data)  # whose gradient is None
         y = self.fn(*tensors)
         ys = list(y) if isinstance(y, tuple | list) else [y]
         for part in ys:
             if not isinstance(part, Tensor):
                 kind = type(part).__name__
                 raise TypeError(f"{self.name} must return a Tensor or a tuple of them, got {kind}")
-        return [part for part in ys if part.dtype.kind == "f"]
+        floats = [part for part in ys if part.dtype.kind == "f"]
+        if not floats:
+            raise TypeError(f"{self.name} returns no floats, so there is no gradient to check")
+        return floats
 
     def forward(self) -> list[np.ndarray]:
         """The outputs at the present values, as arrays."""
@@ -81,7 +92,7 @@ class Function:
         """The gradient of sum(dy * y) for each argument, as backward() claims it."""
         given = [to_device(dy.copy(), self.device) for dy in dys]
         total = _inner_product(*ys, dys=given)
-        if total.node is not None:
+        if total.node is not None:  # else nothing in it depends on an argument
             try:
                 total.backward()
             except Mismatch as error:
@@ -113,16 +124,18 @@ class Function:
 
 @op
 def _inner_product(*ys, dys):
-    """sum over all outputs of dy * y, whose backward hands each output our own dy."""
+    """sum over all outputs of dy * y, whose backward hands each output our own dy (`one` is 1)."""
     total = sum(np.sum(to_cpu(y) * to_cpu(dy)) for y, dy in zip(ys, dys, strict=True))
     return like(np.asarray(total), ys[0]), lambda one: tuple(dys)
 
 
 @contextlib.contextmanager
-def parameters_in_float64(fn: Any) -> Iterator[list[Argument]]:
-    """A module's parameters over float64 copies; at the end their own arrays are back."""
+def as_it_was(fn: Any) -> Iterator[list[Argument]]:
+    """A module's parameters (each once) over float64 copies; at the end their own arrays are back,
+    and its dropouts go on as if nothing had been."""
     named = list(fn.named_parameters()) if hasattr(fn, "named_parameters") else []
     kept = [(p, p.data, p.node) for _, p in named]
+    counts = [(m, m.now, m.forwards) for m in dropouts_of(fn)]
     try:
         arguments = []
         for name, p in named:
@@ -133,6 +146,12 @@ def parameters_in_float64(fn: Any) -> Iterator[list[Argument]]:
     finally:
         for p, data, node in kept:
             p.data, p.node = data, node
+        for m, now, forwards in counts:
+            m.now, m.forwards = now, forwards
+
+
+def dropouts_of(fn: Any) -> list[Any]:
+    return [m for m in fn.modules() if hasattr(m, "forwards")] if hasattr(fn, "modules") else []
 
 
 def transposed(a: Any) -> Any:
@@ -141,12 +160,13 @@ def transposed(a: Any) -> Any:
 
 
 def strided(a: Any) -> Any:
-    """The same values, every second element along the last axis of a longer array."""
+    """The same values, every second element along the last axis of a longer array, which has one
+    more at the end of each row."""
     if not a.ndim:
         return a
-    wide = array_module(a).zeros((*a.shape[:-1], 2 * a.shape[-1]), a.dtype)
-    wide[..., ::2] = a
-    return wide[..., ::2]
+    wide = array_module(a).zeros((*a.shape[:-1], 2 * a.shape[-1] + 1), a.dtype)
+    wide[..., :-1:2] = a
+    return wide[..., :-1:2]
 
 
 LAYOUTS = {"transposed in memory": transposed, "not next to each other in memory": strided}

@@ -2,15 +2,24 @@
 
 They are judged by the function alone, never by a disagreement with the claimed gradient: otherwise
 a wrong gradient could pass for a kink.
+
+How much f bends over a step e is seen in the difference of the quotients to both sides,
+
+    b(e) = (f(x + e) - f(x)) / e - (f(x) - f(x - e)) / e  =  (f(x + e) - 2 f(x) + f(x - e)) / e
+
+For a smooth f it is e f'', so b(4e) is four times and b(e/2) half of b(e). At a kink in x all three
+are equal, the jump of the slope. With the kink beside x, at the distance d, b(e) is the jump times
+1 - d/e, or 0 where the step does not reach it: then b(e) / b(4e) is 1/4 for d = 0.8 e alone, and
+there b(e/2) is 0.
 """
 
 from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.gradcheck.difference import Point, Sides, both_sides, largest
+from tinygpt.autograd.gradcheck.difference import Point, Sides, both_sides
 from tinygpt.autograd.gradcheck.function import Argument
-from tinygpt.autograd.gradcheck.tolerances import BEND, KINK_FARTHER, KINK_RATIO
+from tinygpt.autograd.gradcheck.tolerances import BEND, CLEAR, FARTHER, NEARER
 
 
 class Kink(Exception):
@@ -18,29 +27,26 @@ class Kink(Exception):
 
 
 def refuse_kinks(point: Point, argument: Argument, place: Any, sides: Sides, size: float) -> None:
-    """Kink where the quotients to both sides differ, and do so still from four times as far.
+    """Kink where an output bends otherwise than a smooth one. Half of b(e) is what a kink does to
+    the central difference, whose size is `size`: below the tolerance it does not matter."""
+    here, rounding = bends(point, argument, sides)
+    matters = [b / 2 > point.tolerance * size for b in here]
+    if not any(map(np.any, matters)) or point.looks_like_float32:  # its staircase is said elsewhere
+        return
+    far, _ = bends(point, argument, both_sides(point, argument, place, 4 * point.eps))
+    near, _ = bends(point, argument, both_sides(point, argument, place, point.eps / 2))
+    for at, b, wide, narrow in zip(matters, here, far, near, strict=True):
+        kinked = at & (b > FARTHER * wide)
+        kinked |= at & (b > CLEAR * rounding) & (narrow < NEARER * b)
+        if np.any(kinked):
+            raise Kink
 
-    Half their difference is what a kink does to the central difference, whose size is `size`: below
-    the tolerance it does not matter. Of a smooth function it is four times as large from four times
-    as far:
 
-        (f(x + e) - f(x)) / e - (f(x) - f(x - e)) / e  =  (f(x + e) - 2 f(x) + f(x - e)) / e
-    """
-    near = one_sided_difference(point, argument, sides)
-    if near / 2 <= point.tolerance * size or point.looks_like_float32:
-        return  # it does not matter; or it is the staircase of float32, which is said elsewhere
-    farther = both_sides(point, argument, place, KINK_FARTHER * point.eps)
-    if near > KINK_RATIO * one_sided_difference(point, argument, farther):
-        raise Kink
-
-
-def one_sided_difference(point: Point, argument: Argument, sides: Sides) -> float:
-    """The largest difference between the quotients to both sides, over all outputs; what rounding
-    can explain counts as 0."""
-    rounding = BEND * point.scale(argument)
-    difference = 0.0
+def bends(point: Point, argument: Argument, sides: Sides) -> tuple[list[np.ndarray], float]:
+    """|dy b(e)| of each element of each output, 0 where it can be rounding; and that rounding."""
+    rounding = BEND * point.scale(argument, sides.moved)
+    found = []
     for dy, y, plus, minus in zip(point.dys, point.outputs, sides.plus, sides.minus, strict=True):
         bend = np.abs(plus - 2 * y + minus)
-        visible = np.where(bend > rounding, bend, 0.0)
-        difference = max(difference, largest(dy * visible) * 2 / sides.width)
-    return difference
+        found.append(np.abs(dy) * np.where(bend > rounding, bend, 0.0) * 2 / sides.width)
+    return found, rounding * 2 / sides.width

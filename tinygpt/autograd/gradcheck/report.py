@@ -49,7 +49,7 @@ class GradientReport:
 
     op: str
     arguments: tuple[ArgumentReport, ...]
-    taylor_slope: float | None = None  # 2 or more: see taylor.py; None: f is linear here
+    taylor_slope: float | None = None  # about 2 or more: see taylor.py; None: it is not visible
     kinks: int = 0  # points that were left because there is a kink: not the given one was checked
 
     @property
