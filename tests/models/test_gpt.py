@@ -12,6 +12,7 @@ from tests import matrix
 from tinygpt import GPT, AdamW, GPTConfig, Tensor, check_gradient, clip_grad_norm
 from tinygpt.backend import random_stream
 from tinygpt.generation import next_ids
+from tinygpt.models.gpt import gpt_plain
 from tinygpt.nn import Module, attention, merge_heads
 
 SMALL = {"vocab_size": 11, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 8}
@@ -423,3 +424,10 @@ def test_writing_is_always_in_eval_mode_and_leaves_the_mode_alone():
     assert model.generate([1], 10, temperature=0).tolist() == expected
     assert model.training
     assert model.drop.training
+
+
+def test_the_plain_form_is_the_model():
+    model = GPT(GPTConfig(vocab_size=11, block_size=8, n_layer=2, n_head=2, n_embd=8), seed=3)
+    ids = np.random.default_rng(0).integers(0, 11, (2, 8))
+    assert np.array_equal(gpt_plain(model, ids).numpy(), model(ids).numpy())
+    assert np.array_equal(gpt_plain(model, ids[:, :5]).numpy(), model(ids[:, :5]).numpy())

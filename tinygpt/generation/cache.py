@@ -64,6 +64,14 @@ class KVCache:
         """How many positions it holds."""
         return len(self.layers[0])
 
+    def for_layers(self, n: int) -> list[LayerCache]:
+        """Its layers. ValueError where the model has another number of them."""
+        if len(self.layers) != n:
+            raise ValueError(
+                f"a cache for {len(self.layers)} layers, the model has {n}: KVCache({n})"
+            )
+        return self.layers
+
     def reorder(self, rows: np.ndarray) -> None:
         """Row i becomes what row rows[i] was: rows that go on more than once are copied."""
         for layer in self.layers:

@@ -72,7 +72,7 @@ def generate(
     if num_beams == 1:
         new = list(stream(model, ids, max_new_tokens, **settings))
         columns = [column[:, None] for column in new]
-        return np.concatenate([to_cpu(model.checked(ids, "id")), *columns], axis=1)
+        return np.concatenate([to_cpu(model.checked(ids)), *columns], axis=1)
     return _beams(model, ids, max_new_tokens, num_beams, **settings)
 
 
@@ -85,7 +85,7 @@ def _before_writing(
     for i in stop_ids:
         if not 0 <= i < model.config.vocab_size:
             raise ValueError(f"stop id {i} is outside the vocabulary of {model.config.vocab_size}")
-    return to_cpu(model.checked(ids, "id")).astype(np.int64), {int(i) for i in stop_ids}
+    return to_cpu(model.checked(ids)).astype(np.int64), {int(i) for i in stop_ids}
 
 
 def _stream(

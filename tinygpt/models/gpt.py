@@ -17,34 +17,24 @@ GPT-2's own.
 """
 
 import math
-import re
-import warnings
 from dataclasses import replace
 from typing import Any, Self
 
-import numpy as np
-
 from tinygpt.autograd.engine import Tensor
-from tinygpt.backend import (
-    ARRAYS,
-    Array,
-    array_module,
-    default_device,
-    is_host,
-    like,
-    random_stream,
-)
+from tinygpt.backend import Array, default_device, like, random_stream
 from tinygpt.generation.cache import KVCache
 from tinygpt.generation.generate import generate, stream
 from tinygpt.models import pretrained
 from tinygpt.models.config import GPTConfig
 from tinygpt.models.describe import describe
+from tinygpt.models.ids import checked_ids, checked_pair
+from tinygpt.models.own_parts import own_parts
 from tinygpt.models.trace import trace
 from tinygpt.nn.attention import CausalSelfAttention
 from tinygpt.nn.block import Block
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.dropout import Dropout
-from tinygpt.nn.embedding import Embedding, check_ids, unembed
+from tinygpt.nn.embedding import Embedding, unembed
 from tinygpt.nn.layernorm import LayerNorm
 from tinygpt.nn.lora import add_adapters, merge_adapters
 from tinygpt.nn.mlp import MLP
@@ -52,6 +42,15 @@ from tinygpt.nn.module import Module, Rng
 from tinygpt.nn.position import LearnedPosition, SinusoidalPosition
 from tinygpt.nn.rmsnorm import RMSNorm
 from tinygpt.nn.swiglu import SwiGLU
+
+
+def gpt_plain(model, ids):
+    """The drawing as code, for a GPT-2 without dropout.   ids (B, T) -> logits (B, T, V)"""
+    x = model.wte(ids) + model.wpe.weight[: ids.shape[1]]  # what each token is, where it stands
+    for block in model.h:
+        x = x + block.attn(block.ln_1(x))  # the positions look at those before them
+        x = x + block.mlp(block.ln_2(x))  # each position thinks by itself
+    return unembed(model.ln_f(x), model.wte.weight)  # how well each token would fit next
 
 
 class GPT(Module):
@@ -83,6 +82,72 @@ class GPT(Module):
         self.pack(seed=seed)
         self.to(device or default_device())
 
+    def __call__(self, ids: Any, cache: KVCache | None = None) -> Tensor:
+        """The logits of what comes next, at every position.   ids (T,) or (B, T) -> (B, T, V)
+
+        ids: integers, an array, a list or a Tensor. cache: what the model knows of the positions
+        before these; these are added to it. ValueError for an id outside the vocabulary and, with
+        learned positions, beyond block_size.
+        """
+        if cache is not None and not isinstance(cache, KVCache):
+            raise TypeError(
+                "model(ids) gives the logits; the loss for targets is model.loss(ids, targets)"
+            )
+        return self.logits(self.hidden(ids, cache))
+
+    def hidden(self, ids: Any, cache: KVCache | None = None) -> Tensor:
+        """What the last norm gives to the head.   ids (B, T) -> (B, T, C)"""
+        x = self.embed(ids, 0 if cache is None else len(cache))
+        caches = [None] * len(self.h) if cache is None else cache.for_layers(len(self.h))
+        for block, kept in zip(self.h, caches, strict=True):
+            x = block(x, kept)
+        return self.ln_f(x)
+
+    def embed(self, ids: Any, start: int = 0) -> Tensor:
+        """What enters the first block, for ids at positions start, start + 1, ...
+        ids (B, T) -> (B, T, C)"""
+        ids = self._on_device(self.checked(ids))
+        end, longest = start + ids.shape[1], self.config.block_size
+        if self.config.position == "learned" and longest < end:
+            raise ValueError(
+                f"{end} ids, but this model sees at most block_size={longest}: "
+                f"pass ids[:, -{longest}:]"
+            )
+        x = self.wte(ids)
+        if self.wpe is not None:
+            x = self.wpe(x, start)
+        return self.drop(x)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The head: how well x fits each token.   (..., C) -> (..., V)"""
+        head = self.wte if self.lm_head is None else self.lm_head
+        return unembed(x, head.weight) if isinstance(head, Embedding) else head(x)
+
+    def loss(self, ids: Any, targets: Any) -> Tensor:
+        """The mean cross-entropy in nats per token, a scalar.
+
+        targets[b, t] is what comes after ids[b, t], already shifted; -100 counts nowhere.
+        ValueError where shapes differ, ids or targets are out of range, or no target is left.
+        """
+        ids, targets = checked_pair(ids, targets, self.config.vocab_size)
+        return cross_entropy(self(ids), self._on_device(targets))
+
+    def checked(self, ids: Any) -> Array:
+        """(B, T) integers of the vocabulary, or a ValueError in words (models/ids.py)."""
+        return checked_ids(ids, self.config.vocab_size)
+
+    def _on_device(self, ids: Array) -> Array:
+        return like(ids, self.wte.weight.data)
+
+    def next_logits(self, ids: Any, cache: KVCache | None = None) -> Tensor:
+        """The logits after the last id of each row: the head works on that position alone.
+        (B, T) -> (B, V)"""
+        if type(self).__call__ is not GPT.__call__:  # a subclass has its own way
+            return self(ids, cache)[:, -1]
+        return self.logits(self.hidden(ids, cache)[:, -1])
+
+    # ------------------------------------------------------------ what it is made of, as configured
+
     def new_norm(self) -> LayerNorm | RMSNorm:
         """A norm as its config says. A subclass that has its own writes this anew."""
         c = self.config
@@ -112,97 +177,7 @@ class GPT(Module):
             mlp = MLP(c.n_embd, n_inner=c.mlp_width, approximate=form, **settings)
         return Block(self.new_norm(), attn, self.new_norm(), mlp, dropout=c.dropout)
 
-    def __call__(self, ids: Any, cache: KVCache | None = None) -> Tensor:
-        """The logits of what comes next, at every position.   ids (T,) or (B, T) -> (B, T, V)
-
-        ids: integers, an array, a list or a Tensor. cache: what the model knows of the positions
-        before these; these are added to it. ValueError for an id outside the vocabulary and, with
-        learned positions, beyond block_size.
-        """
-        if cache is not None and not isinstance(cache, KVCache):
-            raise TypeError(
-                "model(ids) gives the logits; the loss for targets is model.loss(ids, targets)"
-            )
-        return self.logits(self.hidden(ids, cache))
-
-    def hidden(self, ids: Any, cache: KVCache | None = None) -> Tensor:
-        """What the last norm gives to the head.   ids (B, T) -> (B, T, C)"""
-        x = self.embed(ids, 0 if cache is None else len(cache))
-        if cache is not None and len(cache.layers) != len(self.h):
-            n, wanted = len(cache.layers), len(self.h)
-            raise ValueError(f"a cache for {n} layers, the model has {wanted}: KVCache({wanted})")
-        for i, block in enumerate(self.h):
-            x = block(x, None if cache is None else cache.layers[i])
-        return self.ln_f(x)
-
-    def embed(self, ids: Any, start: int = 0) -> Tensor:
-        """What enters the first block, for ids at positions start, start + 1, ...
-        ids (B, T) -> (B, T, C)"""
-        ids = self._on_device(self.checked(ids, "id"))
-        end, longest = start + ids.shape[1], self.config.block_size
-        if self.config.position == "learned" and longest < end:
-            raise ValueError(
-                f"{end} ids, but this model sees at most block_size={longest}: "
-                f"pass ids[:, -{longest}:]"
-            )
-        x = self.wte(ids)
-        if self.wpe is not None:
-            x = self.wpe(x, start)
-        return self.drop(x)
-
-    def logits(self, x: Tensor) -> Tensor:
-        """The head: how well x fits each token.   (..., C) -> (..., V)"""
-        head = self.wte if self.lm_head is None else self.lm_head
-        return unembed(x, head.weight) if isinstance(head, Embedding) else head(x)
-
-    def loss(self, ids: Any, targets: Any) -> Tensor:
-        """The mean cross-entropy in nats per token, a scalar.
-
-        targets[b, t] is what comes after ids[b, t], already shifted; -100 counts nowhere.
-        ValueError where shapes differ, ids or targets are out of range, or no target is left.
-        """
-        if ids is targets:
-            warnings.warn("the targets are the ids themselves; nothing is shifted here: "
-                          "model.loss(ids[:, :-1], ids[:, 1:])", stacklevel=2)  # fmt: skip
-        ids, targets = self.checked(ids, "id"), self.checked(targets, "target", ignore=-100)
-        if ids.shape != targets.shape:
-            raise ValueError(f"ids {ids.shape} and targets {targets.shape} must have one shape")
-        if is_host(targets) and not (targets != -100).any():
-            raise ValueError("every target is -100: there is nothing to learn from")
-        return cross_entropy(self(ids), self._on_device(targets))
-
-    def checked(self, ids: Any, what: str, ignore: int | None = None) -> Array:
-        """(B, T) integers, checked where they are still on the CPU: a GPU would wrap them."""
-        ids = ids.data if isinstance(ids, Tensor) else ids
-        if type(ids) not in ARRAYS and array_module(ids) is np:  # a list, a PyTorch tensor
-            ids = self._array_of(ids, what)
-        if ids.ndim == 1:
-            ids = ids[None]
-        if ids.ndim != 2 or 0 in ids.shape:
-            raise ValueError(f"expected {what}s of shape (T,) or (B, T), not empty: {ids.shape}")
-        if is_host(ids):
-            check_ids(ids, self.config.vocab_size, what, ignore)
-        return ids
-
-    @staticmethod
-    def _array_of(ids: Any, what: str) -> np.ndarray:
-        try:
-            return np.asarray(ids)
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"expected {what}s as a list or array of integers, (T,) or (B, T) with rows of one "
-                f"length, got {type(ids).__name__}: texts of different lengths go one by one"
-            ) from error
-
-    def _on_device(self, ids: Array) -> Array:
-        return like(ids, self.wte.weight.data)
-
-    def next_logits(self, ids: Any, cache: KVCache | None = None) -> Tensor:
-        """The logits after the last id of each row: the head works on that position alone.
-        (B, T) -> (B, V)"""
-        if type(self).__call__ is not GPT.__call__:  # a subclass has its own way
-            return self(ids, cache)[:, -1]
-        return self.logits(self.hidden(ids, cache)[:, -1])
+    # ------------------------------------------------- to write with, to look at, and on disk
 
     @property
     def stop_ids(self) -> tuple[int, ...]:
@@ -211,8 +186,6 @@ class GPT(Module):
 
     stream, generate = stream, generate  # generation/generate.py
 
-    # ------------------------------------------------------------------- to look at, and on disk
-
     describe, trace = describe, trace  # models/describe.py, models/trace.py
 
     save_pretrained = pretrained.save_pretrained
@@ -220,20 +193,8 @@ class GPT(Module):
     from_pretrained = classmethod(pretrained.from_pretrained)
 
     def own_parts(self) -> dict[str, str]:
-        """Name -> class of the Modules in it that are not what GPT makes for such a config; "" is
-        the model itself. They are written in config.json, and another class refuses to load it."""
-        c = self.config
-        shape = {"vocab_size": 1, "block_size": 1, "n_layer": 1, "n_embd": 2 * c.n_head}
-        small = GPT(replace(c, **shape, n_inner=1, lora_rank=min(c.lora_rank, 1)), device="cpu")
-        usual = {}
-        for name, module in small.named_modules():
-            layers = range(c.n_layer) if name.startswith("h.0") else [0]
-            usual |= {re.sub(r"^h\.0", f"h.{i}", name): type(module) for i in layers}
-        mine: dict[str, type] = {name: type(module) for name, module in self.named_modules()}
-        names = sorted(usual.keys() | mine.keys())
-        return {
-            n: mine.get(n, type(None)).__name__ for n in names if usual.get(n) is not mine.get(n)
-        }
+        """Name -> class of the parts that are a subclass's own (models/own_parts.py)."""
+        return own_parts(self, GPT)
 
     def merge_adapters(self) -> Self:
         """Adapters become part of the matrices: the same model, all of it trained from now on."""
