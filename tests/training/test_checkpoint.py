@@ -16,8 +16,7 @@ import pytest
 from tests.training.faults import Faults, full_disk, injected
 from tinygpt import GPT, GPTConfig, Trainer, TrainingArguments
 from tinygpt.text import ByteTokenizer, load_tokenizer
-from tinygpt.training import TrainingError
-from tinygpt.training import trainer as trainer_file
+from tinygpt.training import TrainingError, saving
 from tinygpt.training.checkpoint import checkpoints, find_checkpoint, read_checkpoint
 from tinygpt.training.run_folder import read_log
 
@@ -27,7 +26,7 @@ IDS = np.frombuffer(b"the cat sat on the mat, and the dog lay on the log. " * 30
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
     """They take longer than these runs."""
-    monkeypatch.setattr(trainer_file, "draw_loss", lambda folder, floor: None)
+    monkeypatch.setattr(saving, "draw_loss", lambda folder, floor: None)
 
 
 def make(folder, validation=True, dropout=0.2, **settings):

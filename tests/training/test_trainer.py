@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 
 from tinygpt import GPT, AdamW, GPTConfig, Trainer, TrainingArguments, clip_grad_norm
+from tinygpt.optim.schedule import learning_rate
 from tinygpt.text import BPETokenizer, ByteTokenizer
+from tinygpt.text.batches import RandomBatches
 from tinygpt.training import TrainingError
 from tinygpt.training.arguments import make_optimizer
 from tinygpt.training.checkpoint import checkpoints
+from tinygpt.training.replay import stop_unless_finite
 from tinygpt.training.run_folder import read_log
 from tinygpt.training.step import training_step
+from tinygpt.training.trainer import train_plain
 
 SMALL = {"vocab_size": 11, "block_size": 6, "n_layer": 2, "n_head": 2, "n_embd": 8}
 rng = np.random.default_rng(0)
@@ -259,7 +263,7 @@ def test_a_gradient_too_long_to_be_measured(tmp_path):
     t.model.ln_f.weight.data[...] = 1e25
     loss = t.step(X, Y)
     with pytest.raises(TrainingError, match="every op gave numbers, but they are too large"):
-        t._stop_unless_finite(1, loss, X, Y)
+        stop_unless_finite(t, 1, loss, X, Y)
 
 
 def measured(t, losses):
@@ -382,3 +386,24 @@ def test_the_plain_step_is_the_trainers_bit_for_bit(dropout):
         mine = training_step(model, optimizer, x, y, rate=trainer.optimizer.lr)
         assert float(mine) == float(theirs)
         assert np.array_equal(model.vector().data, trainer.model.vector().data)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_the_plain_loop_is_the_trainers_bit_for_bit(dropout):
+    """train_plain, which stands first in trainer.py, beside Trainer.train with one worker."""
+    settings = {"vocab_size": 11, "block_size": 8, "n_layer": 2, "n_head": 2, "n_embd": 8}
+    a = TrainingArguments(batch_size=4, max_steps=12, warmup_steps=5, workers=1, seed=3)
+    ids = np.random.default_rng(1).integers(0, 11, 200)
+    trainer = Trainer(GPT(GPTConfig(**settings, dropout=dropout)), a, train=ids)
+    trainer.train()
+    model = GPT(GPTConfig(**settings, dropout=dropout))
+
+    def rate(step):
+        return learning_rate(step, a.schedule, peak=a.learning_rate, floor=a.min_learning_rate,
+                             warmup=a.warmup_steps, total=a.max_steps)  # fmt: skip
+
+    losses = train_plain(
+        model, make_optimizer(model, a), RandomBatches(ids, 8, 4, seed=3), rate=rate, n=12
+    )
+    assert len(losses) == 12 and not model.training
+    assert np.array_equal(model.vector().data, trainer.model.vector().data)

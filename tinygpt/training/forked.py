@@ -28,7 +28,8 @@ import numpy as np
 from tinygpt.backend import PIECE, Array, is_host, keep_freed_memory
 from tinygpt.optim.optimizer import Optimizer
 from tinygpt.training.parallel import Workers, divided
-from tinygpt.training.trainer import Trainer, TrainingError
+from tinygpt.training.saving import TrainingError
+from tinygpt.training.trainer import Trainer
 
 INTERRUPTS = [getattr(signal, n) for n in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, n)]
 

@@ -1,52 +1,63 @@
-"""Trainer: the training loop with everything around it.
+"""Trainer: the training loop, and what a run needs around it.
 
-One step, plainly, is in step.py, and the loop by hand in the README. Here is what a run needs: a
-progress bar, held-out loss, samples, a log, the best model and resume points on disk, and words for
-what went wrong.
+First the loop plainly. The Trainer's steps are the same, over workers and parts of a batch; between
+them it shows progress, logs, measures the held-out loss, samples and saves. One step alone is in
+step.py, what is on disk in saving.py, Ctrl-C in interrupts.py, a loss that is no number in
+replay.py.
 """
 
 import json
 import math
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.finite import NotFinite, every_result_checked
 from tinygpt.backend import Array, array_module, is_host, keep_freed_memory, to_float
-from tinygpt.files import read_arrays
 from tinygpt.generation.writing import generate_text
 from tinygpt.models.gpt import GPT
-from tinygpt.models.pretrained import WEIGHTS_FILE
-from tinygpt.optim.clip import clip_factor, grad_norm
+from tinygpt.optim.clip import clip_factor, clip_grad_norm, grad_norm
 from tinygpt.optim.schedule import learning_rate
 from tinygpt.progress import progress
 from tinygpt.text.batches import RandomBatches, check_length, window_batches
 from tinygpt.training.arguments import TrainingArguments, make_optimizer
-from tinygpt.training.checkpoint import (
-    MOMENTS_FILE,
-    checkpoints,
-    drop_checkpoints_after,
-    find_checkpoint,
-    read_checkpoint,
-    write_checkpoint,
-)
 from tinygpt.training.evaluation import mean_loss
+from tinygpt.training.interrupts import interrupts
 from tinygpt.training.parallel import Workers
-from tinygpt.training.run_folder import LOG_FILE, cut_log, draw_loss, hold, read_log
+from tinygpt.training.replay import stop_unless_finite
+from tinygpt.training.run_folder import LOG_FILE, hold
+from tinygpt.training.saving import (
+    in_words,
+    load_best,
+    restore,
+    save,
+    save_best,
+    what_is_saved,
+)
 
 EVAL_WINDOWS = 512  # held-out windows that a loss is measured on, at most
 OVERFITTING = 4  # measurements without a better one after which it is said
 
 
-class TrainingError(RuntimeError):
-    """Training cannot go on; what was saved last stays."""
+def train_plain(model, optimizer, batches, *, rate, n, max_norm=1.0):
+    """The loop in its shortest form. batches: x, y (B, T) ids, y one place later. The losses."""
+    losses = []
+    model.train()  # dropout drops
+    for step in range(1, n + 1):
+        x, y = next(batches)
+        optimizer.lr = rate(step)
+        loss = model.loss(x, y)  # forward: how surprised the model is by y
+        loss.backward()  # backward: how much more so, for a little more of each parameter
+        clip_grad_norm(model, max_norm)  # no step is too long
+        optimizer.step()  # every parameter goes a little against its gradient
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    model.eval()
+    return losses
 
 
 class Trainer:
@@ -180,7 +191,7 @@ class Trainer:
         try:
             with (
                 hold(self.folder) if self.folder is not None else nullcontext(),
-                _interrupts() as interrupted,
+                interrupts() as interrupted,
                 np.errstate(all="ignore"),  # what is not finite is noticed where it matters
                 progress(total=a.max_steps, initial=start, unit="step", dynamic_ncols=True) as bar,
             ):
@@ -198,7 +209,7 @@ class Trainer:
             due = self._due(step) | ({"read", "save"} if stop else set())
             ends = False  # a callback or patience asks for the end
             if "read" in due:
-                self._stop_unless_finite(step, loss, x, y)
+                stop_unless_finite(self, step, loss, x, y)
             if "log" in due:
                 seconds = time.perf_counter() - began
                 ends |= self._log_step(bar, step, step - start, loss, tokens, seconds)
@@ -256,7 +267,7 @@ class Trainer:
         a, loss = self.arguments, self.evaluate()
         if self.best is None or loss < self.best[1]:
             self.best = step, loss
-            self._save_best()
+            save_best(self)
         asked = self._log(step=step, validation_loss=loss)
         best_step, best_loss = self.best
         measured = math.ceil(step / a.eval_steps)  # the last step is measured out of turn too
@@ -274,102 +285,8 @@ class Trainer:
         """The mean loss per held-out token, over at most EVAL_WINDOWS windows evenly spread."""
         return mean_loss(self.model, self.validation)
 
-    # --------------------------------------------------------------------- saving, going on
-
-    def save(self) -> None:
-        """A resume point of this step. Where no held-out text says which model is the best, this
-        one also stands at the top of the folder. TrainingError where it cannot be saved: what was
-        saved before stays."""
-        if self.folder is None:
-            return
-        a, model, optimizer = self.arguments, self.model, self.optimizer
-        if not math.isfinite(to_float(model.vector().data.sum())):
-            raise TrainingError("the weights are not finite any more: what was saved last stays")
-        state = {
-            "optimizer": a.optimizer,
-            "dropout_seed": model.vector().seed,
-            "batches": None if self.batches is None else self.batches.rng.bit_generator.state,
-            "best": self.best,
-        }
-        with self._saving(optimizer.steps):
-            if not self.validation or self.best is None:
-                self._save_best()
-            write_checkpoint(
-                self.folder, optimizer.steps, model, self.tokenizer, optimizer.state_dict(), state
-            )
-            draw_loss(self.folder, self.floor)
-
-    def _save_best(self) -> None:
-        """The model as it is now to the top of the folder, each file whole or not at all."""
-        if self.folder is None:
-            return
-        with self._saving(self.optimizer.steps):
-            self.model.save_pretrained(self.folder)
-            if self.tokenizer is not None:
-                self.tokenizer.save(self.folder)
-            self.saved = self.optimizer.steps
-
-    @contextmanager
-    def _saving(self, step: int) -> Iterator[None]:
-        """A full disk, or a folder that is gone, in words."""
-        try:
-            yield
-        except OSError as error:
-            raise TrainingError(
-                f"step {step} could not be saved: {error}. {self.what_is_saved()}"
-            ) from error
-
-    def what_is_saved(self) -> str:
-        """What the folder of the run holds now, for whoever has to go on from there."""
-        assert self.folder is not None
-        points = checkpoints(self.folder)
-        saved = "No resume point was saved yet"
-        if points:
-            n = points[0].name.removeprefix("step-")
-            saved = f"Go on from step {n} with: tinygpt train --resume {self.folder}"
-        if (self.folder / WEIGHTS_FILE).is_file() and self.saved is not None:
-            saved += f"\nThe best model so far, that of step {self.saved}, is in {self.folder}"
-        return saved
-
-    def restore(self, where: str | Path) -> None:
-        """Go on from a resume point, or the newest of a run: weights, moments, random numbers, all
-        as they were. What the run had written for later steps is removed.
-
-        ValueError where a file of it is not as it was written, or it is not one of this run."""
-        _, checkpoint = find_checkpoint(Path(where))
-        step = self._load(checkpoint)
-        if self.folder is not None:
-            with hold(self.folder):
-                later = [line["validation_loss"] for line in read_log(self.folder)
-                         if line["step"] > step and "validation_loss" in line]  # fmt: skip
-                if later and (self.best is None or min(later) < self.best[1]):
-                    self.best = None  # the best model in the folder is one that this run gives up
-                    self._save_best()
-                cut_log(self.folder, step)
-                drop_checkpoints_after(self.folder, step)
-
-    def load_best(self) -> None:
-        """Put the best weights of this run, those in its folder, into the model."""
-        if self.folder is not None and self.saved != self.optimizer.steps:
-            self.model.load_pretrained(self.folder)
-
-    def _load(self, checkpoint: Path) -> int:
-        state = read_checkpoint(checkpoint)
-        if self.batches is not None and not isinstance(state.get("batches"), dict):
-            raise ValueError(f"{checkpoint} does not say which batches come next")
-        if state["optimizer"] != self.arguments.optimizer:
-            raise ValueError(
-                f"{checkpoint} was trained with {state['optimizer']}, not with "
-                f"{self.arguments.optimizer}"
-            )
-        self.model.load_pretrained(checkpoint)
-        self.optimizer.load_state_dict(read_arrays(checkpoint / MOMENTS_FILE), state["step"])
-        self.model.vector().seed = state["dropout_seed"]
-        if self.batches is not None:
-            self.batches.rng.bit_generator.state = state["batches"]
-        self.best = tuple(state["best"]) if state.get("best") else None
-        self.saved = state["step"] if self.best is None else self.best[0]
-        return state["step"]
+    # saving.py: what is on disk, and going on from there
+    save, restore, load_best, what_is_saved = save, restore, load_best, what_is_saved
 
     # -------------------------------------------------------------------------------- details
 
@@ -383,53 +300,6 @@ class Trainer:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         threads = a.workers or cores or 1
         return min(threads, a.batch_size), threads
-
-    def _stop_unless_finite(self, step: int, loss: Array, x: np.ndarray, y: np.ndarray) -> None:
-        values = {"loss": to_float(loss), "gradient norm": to_float(self.norm)}
-        wrong = {name: value for name, value in values.items() if not math.isfinite(value)}
-        if not wrong:
-            return
-        (name, value), rate = next(iter(wrong.items())), self.arguments.learning_rate
-        raise TrainingError(
-            f"step {step}: the {name} is {value}, so training stopped. {self._cause(step, x, y)}. "
-            f"A smaller --learning-rate than {rate:g} or a longer warm-up usually helps.\n"
-            f"{self.what_is_saved() if self.folder else ''}".rstrip()
-        )
-
-    def _cause(self, step: int, x: np.ndarray, y: np.ndarray) -> str:
-        """The norms of the largest parameters, and the first op that made no number.
-
-        On a CPU the weights are still those that the step began with, and it is played again. On a
-        GPU, where the loss is not read at every step, they may be gone: then everything since the
-        last resume point is.
-        """
-        batches: Iterator[Any] = iter([(x, y)])
-        if not is_host(self.model.vector().data):
-            points = [] if self.folder is None else checkpoints(self.folder)
-            if not points:
-                return "There is no resume point to play the steps before it again from"
-            self._load(points[0])
-            batches = self.batches or batches
-        played = step
-        self.workers = self.workers.in_this_process()
-        try:
-            with every_result_checked(), np.errstate(all="ignore"):
-                while self.optimizer.steps < step:
-                    played = self.optimizer.steps + 1
-                    self.step(*next(batches))
-                    if self.optimizer.steps < played:
-                        break  # refused: the gradient is too long to be measured
-            first = f"Played again to step {played}, every op gave numbers, but they are too large"
-        except NotFinite as error:
-            first = f"The first that is no number, in step {played}: {error}"
-        norms = {
-            name: to_float((p.data * p.data).sum()) ** 0.5
-            for name, p in self.model.named_parameters()
-        }
-        largest = sorted(norms, key=lambda name: -norms[name])[:3]
-        return f"{first}. Largest parameters: " + ", ".join(
-            f"{name} has norm {norms[name]:.3g}" for name in largest
-        )
 
     def _write_sample(self, bar: Any, step: int) -> None:
         if self.tokenizer is None:
@@ -449,7 +319,7 @@ class Trainer:
         """Write a line to the log and tell the callbacks; whether one of them asks for the end."""
         if self.folder is not None:
             with (
-                self._saving(line["step"]),
+                in_words(self, line["step"]),
                 open(self.folder / LOG_FILE, "a", encoding="utf-8", newline="\n") as file,
             ):
                 file.write(json.dumps(line) + "\n")
@@ -461,28 +331,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[bool]]:
-    """A list that Ctrl-C puts something in, so that the step is finished; a second Ctrl-C stops
-    at once. SIGTERM (from a scheduler, or `kill`) and SIGHUP (a closed terminal) are the same.
-    Only the main thread receives signals."""
-    seen: list[bool] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield seen
-        return
-
-    def note(signum: int, frame: Any) -> None:
-        if seen:
-            raise KeyboardInterrupt
-        seen.append(True)
-
-    kinds = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
-             if hasattr(signal, name)]  # fmt: skip
-    before = [signal.signal(kind, note) for kind in kinds]
-    try:
-        yield seen
-    finally:
-        for kind, handler in zip(kinds, before, strict=True):
-            signal.signal(kind, handler)
