@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from tests.nn.test_components import block as make_block
+from tinygpt import GPT, GPTConfig
 from tinygpt.nn import Dropout, LayerNorm, Linear, Module
+from tinygpt.nn.module import named_parameters_plain
 
 rng = np.random.default_rng(0)
 
@@ -96,3 +98,9 @@ def test_modules_in_modules_are_counted():
 
     assert Stack().num_parameters() == 12
     assert len(list(Stack().modules())) == 3
+
+
+def test_the_plain_walk_finds_what_the_model_has():
+    """Without what the plain form leaves out: tied weights that come twice, dicts, frozen ones."""
+    model = GPT(GPTConfig(vocab_size=7, block_size=4, n_layer=2, n_head=1, n_embd=4))
+    assert list(named_parameters_plain(model)) == list(model.named_parameters())

@@ -35,10 +35,11 @@ from tinygpt.nn.block import Block
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.dropout import Dropout
 from tinygpt.nn.embedding import Embedding, unembed
+from tinygpt.nn.initial import Rng
 from tinygpt.nn.layernorm import LayerNorm
 from tinygpt.nn.lora import add_adapters, merge_adapters
 from tinygpt.nn.mlp import MLP
-from tinygpt.nn.module import Module, Rng
+from tinygpt.nn.module import Module
 from tinygpt.nn.position import LearnedPosition, SinusoidalPosition
 from tinygpt.nn.rmsnorm import RMSNorm
 from tinygpt.nn.swiglu import SwiGLU

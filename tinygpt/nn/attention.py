@@ -29,8 +29,9 @@ from tinygpt.backend import (
 from tinygpt.nn.dropout import Dropout
 from tinygpt.nn.dropout_mask import draw_mask
 from tinygpt.nn.grouped import share_heads, split_groups
+from tinygpt.nn.initial import Rng, generator
 from tinygpt.nn.linear import Linear
-from tinygpt.nn.module import Module, Rng, generator
+from tinygpt.nn.module import Module
 from tinygpt.nn.position import alibi_slopes, distances
 from tinygpt.nn.rotary import rotary
 from tinygpt.nn.softmax import softmax

@@ -5,7 +5,8 @@ import numpy as np
 from tinygpt.autograd.engine import Tensor, op
 from tinygpt.autograd.mode import recording
 from tinygpt.backend import Array, add_rows, array_module, is_host, like, put_product
-from tinygpt.nn.module import Module, Rng, normal
+from tinygpt.nn.initial import Rng, normal
+from tinygpt.nn.module import Module
 
 
 def check_ids(ids: np.ndarray, n: int, what: str = "id", ignore: int | None = None) -> None:

@@ -6,7 +6,8 @@ from tinygpt.autograd.engine import Tensor, op
 from tinygpt.autograd.mode import recording
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.backend import array_module, put_product
-from tinygpt.nn.module import Module, Rng, normal
+from tinygpt.nn.initial import Rng, normal
+from tinygpt.nn.module import Module
 
 
 @op

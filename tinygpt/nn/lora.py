@@ -13,8 +13,9 @@ import numpy as np
 
 from tinygpt.autograd.engine import Tensor
 from tinygpt.autograd.parameters import Frozen, Parameter
+from tinygpt.nn.initial import Rng, generator, normal
 from tinygpt.nn.linear import Linear, linear
-from tinygpt.nn.module import Module, Rng, generator, normal
+from tinygpt.nn.module import Module
 
 
 class LoRALinear(Module):

@@ -2,8 +2,9 @@
 
 from tinygpt.autograd.engine import Tensor
 from tinygpt.nn.gelu import gelu
+from tinygpt.nn.initial import Rng, generator
 from tinygpt.nn.linear import Linear
-from tinygpt.nn.module import Module, Rng, generator
+from tinygpt.nn.module import Module
 
 
 class MLP(Module):

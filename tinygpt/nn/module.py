@@ -14,84 +14,39 @@ Parameters and Modules that are attributes are found by name, also in lists, tup
 """
 
 import copy
-import math
-from collections.abc import Callable, Iterator
-from typing import Any, Literal, Self
+from collections.abc import Iterator
+from typing import Any, Self
 
 import numpy as np
 
-from tinygpt.autograd import habits
 from tinygpt.autograd.engine import Tensor
 from tinygpt.autograd.leaf import Leaf
 from tinygpt.autograd.parameters import Frozen, Parameter, ParameterVector
 from tinygpt.backend import Array, array_module, like, to_cpu, to_device
-
-# who draws the weights: a seed, a generator, None (other ones each time); "zeros": nobody
-Rng = int | np.random.Generator | None | Literal["zeros"]
+from tinygpt.nn.guarded import Guarded, plain_array
 
 
-class Module:
-    """Base class of everything that has parameters. A subclass writes __call__, or forward."""
+def named_parameters_plain(module, prefix=""):
+    """How the parameters of a Module are found: among its attributes, and in the parts of it."""
+    for name, value in vars(module).items():
+        listed = isinstance(value, list | tuple)
+        for i, part in enumerate(value if listed else [value]):
+            path = f"{prefix}{name}.{i}" if listed else f"{prefix}{name}"
+            if isinstance(part, Parameter):
+                yield path, part
+            elif isinstance(part, Module):
+                yield from named_parameters_plain(part, f"{path}.")
+
+
+class Module(Guarded):
+    """Base class of everything that has parameters. A subclass writes __call__, or forward. What it
+    refuses, and how it prints, is in guarded.py."""
 
     training = False
     packed: ParameterVector | None = None  # the vector, once pack() was called on this Module
     # Of a part that draws masks (Dropout sets a site of its own when it is made), filled by pack():
     site: int | None = None  # which place in the model this is, by number
     clock: ParameterVector | None = None  # where it reads the seed and the step
-
-    def _forward(self, *args: Any, **settings: Any) -> Any:
-        if getattr(type(self), "forward", None) is None:
-            raise TypeError(f"{type(self).__name__} has neither __call__ nor forward")
-        return self.forward(*args, **settings)
-
-    __call__: Callable[..., Any] = _forward
-
-    def __init_subclass__(cls, **more: Any) -> None:
-        """The two names mean one thing: whichever a class writes, the other is it too."""
-        super().__init_subclass__(**more)
-        own = vars(cls)
-        if "forward" in own and "__call__" not in own:
-            cls.__call__ = Module._forward
-        elif "__call__" in own and "forward" not in own:
-            cls.forward = own["__call__"]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """TypeError where a parameter or part would be lost: trained and saved no more, in silence;
-        or where its name is one that Module needs itself."""
-        before = vars(self).get(name)
-        if isinstance(before, _KEPT) and not (value is None or isinstance(value, _KEPT)):
-            raise TypeError(
-                f"{type(self).__name__}.{name} is a {type(before).__name__}, and a "
-                f"{type(value).__name__} in its place would be neither trained nor saved: "
-                + ("write a Module there" if isinstance(before, Module) else
-                   f"write {name}.data[...] = values, or a tinygpt.Parameter")
-            )  # fmt: skip
-        if isinstance(value, Tensor | Module) and name in vars(Module):
-            raise TypeError(f"{name!r} is a name that Module uses itself: give it another")
-        if name == "forward":
-            raise TypeError("forward is looked up in the class: write a subclass with your own")
-        object.__setattr__(self, name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise habits.missing(
-            type(self).__name__, name, habits.MODULE, [*dir(type(self)), *vars(self)]
-        )
-
-    def __repr__(self) -> str:
-        """A tree of what is in it, with shapes and numbers of parameters."""
-        return "\n".join(self._tree(type(self).__name__, ""))
-
-    def _tree(self, title: str, indent: str) -> Iterator[str]:
-        n = sum(p.size for _, p in self.named_tensors())
-        yield f"{indent}{title}  {n:,}" if n else f"{indent}{title}"
-        for name, value in self._children():
-            if isinstance(value, Module):
-                yield from value._tree(f"{name}: {type(value).__name__}", indent + "  ")
-            elif isinstance(value, Parameter | Frozen):
-                frozen = "" if value.requires_grad else ", frozen"
-                yield f"{indent}  {name} {value.shape}{frozen}"
 
     # ------------------------------------------------------------------ what is in it, by name
 
@@ -253,7 +208,7 @@ class Module:
         """Copy values in. One ValueError lists every missing, unknown and misshapen name, and
         then nothing was copied."""
         mine = dict(self.named_tensors())
-        state = {name: _plain_array(name, a) for name, a in state.items()}
+        state = {name: plain_array(name, a) for name, a in state.items()}
         wrong = [f"missing: {name} {p.shape}" for name, p in mine.items() if name not in state]
         wrong += [f"unknown: {name} {np.shape(a)}" for name, a in state.items() if name not in mine]
         wrong += [
@@ -267,42 +222,3 @@ class Module:
             p.data[...] = like(array_module(state[name]).asarray(state[name]), p.data)
             if p.node is not None:
                 p.node.was_written()
-
-
-_KEPT = (Parameter, Frozen, Module)  # what may stand where a parameter or a part stood
-
-
-def _plain_array(name: str, values: Any) -> Any:
-    """TypeError for a tensor of PyTorch: its matrices lie the other way round."""
-    if type(values).__module__.split(".")[0] == "torch":
-        raise TypeError(
-            f"{name} is a PyTorch tensor: give arrays, {name}.numpy(), and of a PyTorch Linear the "
-            f"weight as .T.numpy(): there it is (out, in), here (in, out)"
-        )
-    return values.data if isinstance(values, Tensor) else values
-
-
-def normal(rng: Rng, shape: tuple[int, ...], std: float | None = None) -> Parameter:
-    """A float32 Parameter drawn from a normal distribution of mean 0. Without a standard deviation
-    it is 1 / sqrt(n_in): what leaves x W is then as large as what came in.
-
-    rng: a seed, a Generator, or None for other numbers each time; "zeros", which cost no memory
-    before they are written, for values that are about to be loaded.
-    """
-    rng = generator(rng)
-    if isinstance(rng, str):
-        return Parameter(np.zeros(shape, np.float32))
-    std = 1 / math.sqrt(shape[0]) if std is None else std
-    return Parameter((std * rng.standard_normal(shape)).astype(np.float32))
-
-
-def generator(rng: Rng) -> np.random.Generator | Literal["zeros"]:
-    """One generator for all the parts of a Module: with a seed in each, parts of one shape would
-    get the same weights."""
-    if isinstance(rng, str):
-        if rng != "zeros":
-            raise ValueError(
-                f'expected rng to be a seed, a Generator, None or "zeros", got {rng!r}'
-            )
-        return rng
-    return np.random.default_rng(rng)

@@ -14,7 +14,8 @@ import math
 
 from tinygpt.autograd.engine import Tensor
 from tinygpt.backend import Array, array_module
-from tinygpt.nn.module import Module, Rng, normal
+from tinygpt.nn.initial import Rng, normal
+from tinygpt.nn.module import Module
 
 POSITIONS = ("learned", "sinusoidal", "rotary", "alibi", "none")
 

@@ -6,8 +6,9 @@ y = silu(g) x,   silu(g) = g s,   s = 1 / (1 + exp(-g))     open where g is larg
 from tinygpt.autograd.engine import Tensor, op
 from tinygpt.autograd.mode import recording
 from tinygpt.backend import array_module, pieces
+from tinygpt.nn.initial import Rng, generator
 from tinygpt.nn.linear import Linear
-from tinygpt.nn.module import Module, Rng, generator
+from tinygpt.nn.module import Module
 
 
 def swiglu_plain(gate, x):
