@@ -65,7 +65,8 @@ def test_every_command_of_the_readme_exists():
 
 
 def test_the_verdict_in_the_readme_is_what_the_check_says():
-    from tinygpt.lesson.exercises import EXERCISES, lesson05
+    from tinygpt.lesson.exercises import EXERCISES
+    from tinygpt.lesson.exercises import loss as lesson05
     from tinygpt.lesson.judge import judge
 
     verdict = judge(EXERCISES["05.2"], lesson05.mean_forgotten)

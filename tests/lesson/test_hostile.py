@@ -18,7 +18,7 @@ from tinygpt.lesson.exercises import EXERCISES
 my_softmax = EXERCISES["05.1"].answer
 """,
     "the answer called": """
-from tinygpt.lesson.exercises import lesson05
+from tinygpt.lesson.exercises import loss as lesson05
 def my_softmax(z):
     return lesson05.softmax_answer(z)
 """,
@@ -29,8 +29,8 @@ my_softmax = n.exercise("05.1").answer
     "imported again": """
 import importlib, sys
 sys.modules.pop("tinygpt.lesson.exercises", None)
-sys.modules.pop("tinygpt.lesson.exercises.lesson05", None)
-m = importlib.import_module("tinygpt.lesson.exercises.lesson05")
+sys.modules.pop("tinygpt.lesson.exercises.loss", None)
+m = importlib.import_module("tinygpt.lesson.exercises.loss")
 my_softmax = m.softmax_answer
 """,
     "lent": """

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tinygpt.lesson.exercises import EXERCISES, exercise, lesson05
+from tinygpt.lesson.exercises import EXERCISES, exercise
+from tinygpt.lesson.exercises import loss as lesson05
 from tinygpt.lesson.judge import judge
 from tinygpt.nn.softmax import softmax
 

@@ -7,7 +7,7 @@ import pytest
 
 from tinygpt import GPT, AdamW, GPTConfig, Tensor, op
 from tinygpt.lesson import check, hint, notebook, predict, progress, reveal, show, swap, use
-from tinygpt.lesson.exercises import lesson05
+from tinygpt.lesson.exercises import loss as lesson05
 from tinygpt.nn import attention, cross_entropy, gelu, layer_norm, softmax
 
 

@@ -30,13 +30,15 @@ from tinygpt.models.describe import describe
 from tinygpt.models.ids import checked_ids, checked_pair
 from tinygpt.models.own_parts import own_parts
 from tinygpt.models.trace import trace
-from tinygpt.nn.attention import CausalSelfAttention
+from tinygpt.nn.attention import CausalSelfAttention, attention, merge_heads, split_heads
 from tinygpt.nn.block import Block
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.dropout import Dropout
-from tinygpt.nn.embedding import Embedding, unembed
+from tinygpt.nn.embedding import Embedding, embedding, unembed
+from tinygpt.nn.gelu import gelu
 from tinygpt.nn.initial import Rng
-from tinygpt.nn.layernorm import LayerNorm
+from tinygpt.nn.layernorm import LayerNorm, layer_norm
+from tinygpt.nn.linear import linear
 from tinygpt.nn.lora import add_adapters, merge_adapters
 from tinygpt.nn.mlp import MLP
 from tinygpt.nn.module import Module
@@ -47,11 +49,21 @@ from tinygpt.nn.swiglu import SwiGLU
 
 def gpt_plain(model, ids):
     """The drawing as code, for a GPT-2 without dropout.   ids (B, T) -> logits (B, T, V)"""
-    x = model.wte(ids) + model.wpe.weight[: ids.shape[1]]  # what each token is, where it stands
+    x = embedding(model.wte.weight, ids) + model.wpe.weight[: ids.shape[1]]  # (B, T, C)
     for block in model.h:
-        x = x + block.attn(block.ln_1(x))  # the positions look at those before them
-        x = x + block.mlp(block.ln_2(x))  # each position thinks by itself
-    return unembed(model.ln_f(x), model.wte.weight)  # how well each token would fit next
+        n = layer_norm(x, block.ln_1.weight, block.ln_1.bias)
+        q, k, v = split_heads(_linear(n, block.attn.c_attn), n_head=model.config.n_head)
+        y = merge_heads(attention(q, k, v))  # the positions look at those before them
+        x = x + _linear(y, block.attn.c_proj)
+        n = layer_norm(x, block.ln_2.weight, block.ln_2.bias)
+        y = gelu(_linear(n, block.mlp.c_fc))  # (B, T, 4C): each position thinks by itself
+        x = x + _linear(y, block.mlp.c_proj)
+    x = layer_norm(x, model.ln_f.weight, model.ln_f.bias)
+    return unembed(x, model.wte.weight)  # how well each token would fit next
+
+
+def _linear(x, layer):
+    return linear(x, layer.weight, layer.bias)
 
 
 class GPT(Module):

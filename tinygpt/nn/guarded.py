@@ -44,7 +44,7 @@ class Guarded:
             )  # fmt: skip
         if isinstance(value, Tensor | Guarded):
             module = next(c for c in type(self).__mro__ if Guarded in c.__bases__)
-            if name in vars(module):
+            if any(name in vars(c) for c in (module, *module.__bases__)):
                 raise TypeError(f"{name!r} is a name that Module uses itself: give it another")
         if name == "forward":
             raise TypeError("forward is looked up in the class: write a subclass with your own")

@@ -2,18 +2,25 @@
 
     from tinygpt import Module, Parameter
 
-    class Scale(Module):
-        def __init__(self, n):
-            self.weight = Parameter(np.ones(n, np.float32))
+    class Layer(Module):
+        def __init__(self, n, m, rng):
+            self.weight = Parameter(rng.standard_normal((n, m)) / np.sqrt(n))
+            self.bias = Parameter(np.zeros(m))
 
         def __call__(self, x):              # or: def forward(self, x)
-            return x * self.weight
+            return x @ self.weight + self.bias
+
+    class TwoLayers(Module):
+        def __init__(self, rng):
+            self.layers = [Layer(4, 16, rng), Layer(16, 1, rng)]
+
+        def __call__(self, x):
+            return self.layers[1](self.layers[0](x).tanh())
 
 Parameters and Modules that are attributes are found by name, also in lists, tuples and dicts:
-"h.0.attn.c_attn.weight". A Module that was just made or loaded is in eval mode.
+"layers.0.weight", "layers.0.bias", ... A Module that was just made or loaded is in eval mode.
 """
 
-import copy
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -21,9 +28,10 @@ import numpy as np
 
 from tinygpt.autograd.engine import Tensor
 from tinygpt.autograd.leaf import Leaf
-from tinygpt.autograd.parameters import Frozen, Parameter, ParameterVector
+from tinygpt.autograd.parameters import Frozen, Parameter
 from tinygpt.backend import Array, array_module, like, to_cpu, to_device
 from tinygpt.nn.guarded import Guarded, plain_array
+from tinygpt.nn.packing import Packing
 
 
 def named_parameters_plain(module, prefix=""):
@@ -38,16 +46,11 @@ def named_parameters_plain(module, prefix=""):
                 yield from named_parameters_plain(part, f"{path}.")
 
 
-class Module(Guarded):
+class Module(Guarded, Packing):
     """Base class of everything that has parameters. A subclass writes __call__, or forward. What it
-    refuses, and how it prints, is in guarded.py."""
+    refuses, and how it prints, is in guarded.py; all parameters as one vector in packing.py."""
 
     training = False
-    packed: ParameterVector | None = None  # the vector, once pack() was called on this Module
-    # Of a part that draws masks (Dropout sets a site of its own when it is made), filled by pack():
-    site: int | None = None  # which place in the model this is, by number
-    clock: ParameterVector | None = None  # where it reads the seed and the step
-
     # ------------------------------------------------------------------ what is in it, by name
 
     def _children(self) -> Iterator[tuple[str, Any]]:
@@ -141,46 +144,6 @@ class Module(Guarded):
     def eval(self) -> Self:
         """Dropout passes everything on. (Ops are recorded all the same: no_grad() stops that.)"""
         return self.train(False)
-
-    # -------------------------------------------------------------------------- one vector
-
-    def pack(self, seed: int | None = None) -> Self:
-        """Lay all parameters into one vector, and number the places where dropout stands.
-
-        Packing anew makes older optimisers raise; the counters of dropout go on."""
-        vector = ParameterVector(self.trained())
-        if self.packed is not None:
-            before = self.packed
-            vector.seed, vector.steps, vector.parts = before.seed, before.steps, before.parts
-        if seed is not None:
-            vector.seed = seed
-        for site, m in enumerate(m for m in self.modules() if m.site is not None):
-            m.site, m.clock = site, vector
-        self.packed = vector
-        return self
-
-    def vector(self) -> ParameterVector:
-        """The vector of all parameters, packed now if it was not or if one has left it.
-
-        A parameter that came later is found by pack(), which making an optimizer calls."""
-        if self.packed is None or any(p.vector is not self.packed for p in self.packed.parameters):
-            self.pack()
-        assert self.packed is not None
-        return self.packed
-
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
-        for p in self.parameters():
-            p.zero_grad()
-
-    def replica(self) -> Self:
-        """The same values in the same memory, gradients of its own: one for each thread."""
-        vector = self.vector()
-        twins = [Parameter(p.data) for p in vector.parameters]
-        memo: dict[int, Any] = {id(p): t for p, t in zip(vector.parameters, twins, strict=True)}
-        shared = memo[id(vector)] = ParameterVector(twins, shared=vector.data)
-        shared.seed, shared.steps = vector.seed, vector.steps
-        return copy.deepcopy(self, memo)
 
     # --------------------------------------------------------------------- moving and copying
 

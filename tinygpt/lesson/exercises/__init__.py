@@ -1,12 +1,10 @@
 """The exercises of every lesson, by their number."""
 
 from tinygpt.lesson.exercise import Exercise
-from tinygpt.lesson.exercises import lesson00, lesson02, lesson05, lesson07, lesson13
+from tinygpt.lesson.exercises import attention, loss, step, tape, writes
 
 EXERCISES: dict[str, Exercise] = {
-    e.id: e
-    for lesson in (lesson00, lesson02, lesson05, lesson07, lesson13)
-    for e in lesson.EXERCISES
+    e.id: e for lesson in (writes, tape, loss, attention, step) for e in lesson.EXERCISES
 }
 
 
