@@ -132,14 +132,14 @@ def look_in_loops(q, keys, values):
         scores.append(sum(a * b for a, b in zip(q, key, strict=True)) / len(q) ** 0.5)
     top = max(scores)
     weights = [math.exp(s - top) for s in scores]
-    result = np.zeros(values.shape[1])
+    result = np.zeros_like(values[0])
     for w, value in zip(weights, values, strict=True):
         result += w / sum(weights) * value
     return result
 
 
 def look_scaled_first(q, keys, values):
-    s = (q / np.sqrt(len(q))) @ keys.T
+    s = (q / len(q) ** 0.5) @ keys.T
     w = np.exp(s - np.log(np.exp(s - s.max()).sum()) - s.max())
     return np.einsum("s,sd->d", w, values)
 
@@ -157,7 +157,7 @@ def mask_by_tri(n_q, n_k):
 
 
 def mask_of_ones(n_q, n_k):
-    return np.tril(np.ones((n_k, n_k)))[-n_q:]
+    return np.tril(np.ones((n_k, n_k), bool))[-n_q:]
 
 
 def attention_in_loops(q, k, v):
@@ -271,7 +271,7 @@ def write_in_an_array(ids, n, block_size, choose):
     text[: len(ids)] = ids
     for i in range(len(ids), len(text)):
         text[i] = choose(text[max(0, i - block_size) : i])
-    return text
+    return text.tolist()
 
 
 STYLES = {

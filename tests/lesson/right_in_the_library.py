@@ -11,6 +11,12 @@ from tinygpt.optim.clip import clip_grad_norm
 from tinygpt.optim.schedule import learning_rate
 
 
+def cross(logits, targets):
+    """The library's backward runs once, and may overwrite what it keeps: a fresh one each time."""
+    loss, _ = cross_entropy.function(logits, targets)
+    return loss, lambda dy: cross_entropy.function(logits, targets)[1](dy)
+
+
 def clip(grads, max_norm):
     parameters = [Parameter(np.zeros_like(g)) for g in grads]
     for p, g in zip(parameters, grads, strict=True):
@@ -30,7 +36,7 @@ def adamw(w, g, m, v, t, lr, beta1, beta2, eps, decay):
 ANSWERS = {
     "07.3": lambda q, k, v: attention.function(q, k, v)[0],
     "05.1": lambda z: softmax.function(z)[0],
-    "05.2": cross_entropy.function,
+    "05.2": cross,
     "13.1": clip,
     "13.2": adamw,
     "13.3": lambda step, peak, floor, warmup, total: learning_rate(

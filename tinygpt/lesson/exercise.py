@@ -6,6 +6,7 @@ running the wrong answers on the same cases: if the outputs are the same, the mi
 and its message is certain to fit.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,49 @@ class Property:
     should: float
 
 
+class FormError(TypeError):
+    """An answer returned something that cannot be gone on with, in words."""
+
+
+def kind_of(value: Any) -> str:
+    """What it is, in words: "a float", "an array of shape (3,)", "nothing (no `return`?)"."""
+    if value is None:
+        return "nothing (no `return`?)"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return "a function" if callable(value) else f"a {type(value).__name__}"
+
+
+def two(value: Any, asked: str, who: str = "your function") -> Any:
+    """The two things that were asked for, or a FormError in words."""
+    several = isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    if not several or len(value) != 2:
+        raise FormError(f"{who} returned {kind_of(value)}, asked for are two things: {asked}")
+    return value
+
+
+def way_back(backward: Any) -> Any:
+    """A backward that can be called, or a FormError in words."""
+    if not callable(backward):
+        raise FormError(
+            f"the second thing that you return is {kind_of(backward)}, asked for is the function "
+            "`backward` itself: without brackets"
+        )
+    return backward
+
+
+def asked_twice(first: Any, second: Any) -> None:
+    """FormError where backward says something else the second time."""
+    for a, b in zip(first, second, strict=True):
+        if (a is None) != (b is None) or (a is not None and not np.array_equal(a, b)):
+            raise FormError(
+                "backward gives something else the second time: it changes what it keeps from the "
+                "forward, and should work on a copy"
+            )
+
+
 def call(function: Any, *inputs: Any) -> Outputs:
     """The usual way to try an answer: call it, look at what it returns."""
     return {"result": function(*inputs)}
@@ -65,13 +109,26 @@ class Exercise:
     blank_says: str = "nothing came back (None): not written yet, or a `return` is missing"
     properties: tuple[Property, ...] = ()
     observe: Callable[..., Outputs] = call  # observe(function, *inputs): how it is tried
+    inputs: tuple[str, ...] = ()  # the names of a case's inputs, where they are not the answer's
+    lends: tuple[tuple[str, str], ...] = ()  # ("send", "02.2"): what the lesson gives to the answer
     library: Any = None  # where the library does it, for `reveal`; None: `answer` is shown
     locked: tuple[Any, ...] = ()  # ops of the library that answer it: they refuse while it is tried
     rtol: float = 1e-6
+    parameters: tuple[str, ...] = ()  # of the answer, filled in below
+
+    def __post_init__(self) -> None:
+        if not self.parameters:
+            names = tuple(inspect.signature(self.answer).parameters)
+            object.__setattr__(self, "parameters", names)
 
     @property
     def lesson(self) -> str:
         return self.id.split(".")[0]
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What the inputs of a case are called."""
+        return self.inputs or self.parameters
 
 
 def normal(seed: int, *shape: int) -> np.ndarray:

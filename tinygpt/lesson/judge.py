@@ -1,34 +1,54 @@
-"""The judge: tries an answer on every case of its exercise, then says what is wrong first.
+"""The judge: tries an answer on every case of its exercise, then says what is wrong.
 
 Equality with the right answer counts more than all that can be seen without it together, so that a
-wrong answer never gets half the points. float64 in place of float32 costs a point and blocks
-nothing.
+wrong answer never gets half the points. Another float dtype than that of the inputs costs a point
+and blocks nothing. A reason is given only where it is certain: an error that Python explains, a
+known mistake that gives the same on every trial, or what a probe (probes.py) has seen.
 """
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from tinygpt.autograd.gradcheck.diagnosis import constant_factor
+from tinygpt.lesson import probes
 from tinygpt.lesson.exercise import Case, Exercise, Outputs, Property
-from tinygpt.lesson.trying import Run, all_runs, close, equal, outputs_of, run_on
+from tinygpt.lesson.exercises import EXERCISES
+from tinygpt.lesson.python_errors import explain
+from tinygpt.lesson.trying import (
+    Other,
+    Run,
+    all_runs,
+    close,
+    equal,
+    outputs_of,
+    run_on,
+    trials,
+)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """points of total; what held and what did not; in words what failed first ("" for nothing);
-    `cause`: which mistake it is, to be recognised when it comes again."""
+    """points of total; what held and what did not; in words why it is wrong (`reason`, "" where
+    nothing is certain) and where that is seen first (`where`); `cause`: which mistake it is, to be
+    recognised when it comes again; `case`: the inputs on which it is seen."""
 
     exercise: Exercise
     points: int
     total: int
     lines: tuple[tuple[bool | None, str], ...] = ()  # None: not reached
-    failure: str = ""
+    reason: str = ""
+    where: str = ""
     cause: str = ""
     blank: bool = False
+    case: Case | None = None
+    printed: str = ""  # the beginning of what the answer printed
+
+    @property
+    def failure(self) -> str:
+        return "\n".join(part for part in (self.reason, self.where) if part)
 
     @property
     def accepted(self) -> bool:
@@ -41,33 +61,80 @@ class Verdict:
 
 
 def judge(exercise: Exercise, answer: Any) -> Verdict:
-    """Run the answer on all cases, compare, and find the cause of the first failure."""
-    return judge_runs(exercise, all_runs(exercise, answer))
+    """Run the answer on all trials, compare, and find the reason of what is wrong."""
+    return judge_runs(exercise, all_runs(exercise, answer, lent(exercise)))
+
+
+def lent(exercise: Exercise) -> dict[str, Any]:
+    """The names that the lesson gives to this answer, with the right answers behind them."""
+    return {name: EXERCISES[id].answer for name, id in exercise.lends}
 
 
 def judge_runs(exercise: Exercise, runs: list[Run]) -> Verdict:
-    """The same for what an answer did elsewhere, on all the cases in order."""
-    expected = [outputs_of(exercise, exercise.answer, case) for case in exercise.cases]
-    parts = _parts(exercise, runs, expected)
+    """The same for what an answer did elsewhere, on all the trials in order."""
+    tried = trials(exercise)
+    wants = _expected(exercise)
+    n = len(exercise.cases)
+    cases, expected = runs[:n], [want or {} for want in wants[:n]]
+    parts = _parts(exercise, cases, expected)
     weight = dict.fromkeys(parts, 1)
     weight[EQUAL] = 1 + sum(1 for name in parts if name != EQUAL)
     total = sum(weight.values())
-    if all(run.empty for run in runs) or _is_blank(exercise, runs):
-        return Verdict(exercise, 0, total, blank=True)
+    printed = next((run.printed for run in cases if run.printed), "")
+    if all(run.empty for run in cases) or _is_blank(exercise, cases):
+        return Verdict(exercise, 0, total, blank=True, printed=printed)
     points = sum(weight[name] for name, failure in parts.items() if failure is None)
-    tried = any(run.outputs for run in runs)
-    labels = {EQUAL: f"equal to the right answer, in all {len(runs)} cases"}
+    seen = any(run.outputs for run in cases)
+    labels = {EQUAL: f"equal to the right answer, in all {len(cases)} cases"}
     lines = tuple(
-        (failure is None if tried or name == EQUAL else None, labels.get(name, name))
+        (failure is None if seen or name == EQUAL else None, labels.get(name, name))
         for name, failure in parts.items()
     )
     failed = {name: f for name, f in parts.items() if f is not None and name != DTYPE}
     if not failed:
-        return Verdict(exercise, points, total, lines)
-    name, where = next(iter(failed.items()))
-    reason, cause = _diagnosis(exercise, runs, expected)
-    text = "\n".join(part for part in (where, reason) if part)
-    return Verdict(exercise, points, total, lines, text, cause or f"{name}: {where}")
+        return Verdict(exercise, points, total, lines, printed=printed)
+    evidence = probes.Evidence(exercise, tried, runs, wants, lambda w: _rtol(exercise, w))
+    reason, cause = _reason(exercise, evidence, cases, expected)
+    first = next((i for i, run in enumerate(cases) if not _right(exercise, run, expected[i])), 0)
+    # with a reason the numbers come after it; without one a broken property says more than they do
+    order = [SHAPES, EQUAL, *failed] if reason else [SHAPES, *_named(exercise), EQUAL, *failed]
+    name = next(name for name in order if name in failed)
+    where = failed[name]
+    return Verdict(exercise, points, total, lines, reason, where, cause or f"{name}: {where}",
+                   case=cases[first].case, printed=printed)  # fmt: skip
+
+
+def _named(exercise: Exercise) -> list[str]:
+    return [p.name for p in exercise.properties]
+
+
+@cache
+def _expected_by_id(id: str) -> list[Outputs | None]:
+    exercise = EXERCISES[id]
+    found: list[Outputs | None] = []
+    for t in trials(exercise):
+        try:
+            found.append(outputs_of(exercise, exercise.answer, t.case))
+        except Exception:
+            if not t.changed:
+                raise
+            found.append(None)  # a changed input on which the right answer cannot be tried
+    return found
+
+
+@cache
+def _mistakes_by_id(id: str) -> list[tuple[Any, list[Run]]]:
+    """(known mistake, what it does on every trial), each way to write it."""
+    exercise = EXERCISES[id]
+    return [
+        (wrong, all_runs(exercise, function, lent(exercise)))
+        for wrong in exercise.wrongs
+        for function in (wrong.function, *wrong.variants)
+    ]
+
+
+def _expected(exercise: Exercise) -> list[Outputs | None]:
+    return _expected_by_id(exercise.id)
 
 
 def _words(run: Run) -> str:
@@ -86,7 +153,8 @@ def _is_blank(exercise: Exercise, runs: list[Run]) -> bool:
 # ---------------------------------------------------------------------------------- comparing
 
 SHAPES, EQUAL, UNTOUCHED, DTYPE = (
-    "the shapes", "equal", "arguments untouched, and a second call agrees", "float32 stays float32"
+    "the shapes", "equal", "arguments untouched, and a second call agrees",
+    "float32 stays float32, float64 stays float64",
 )  # fmt: skip
 
 
@@ -104,17 +172,18 @@ def _parts(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> dict
     changed = _first(_changed(run) for run in runs)
     parts[EQUAL] = shapes or _first(_unequal(exercise, run, want) for run, want in pairs) or changed
     parts[UNTOUCHED] = changed if whole else shapes
-    float32 = [
-        (run.outputs.get(name), value)
+    floats = [
+        (_dtype(run.outputs.get(name)), _dtype(value))
         for run, want in pairs
         for name, value in want.items()
-        if _dtype(value) == np.float32
+        if np.ndim(value) and value.dtype.kind == "f"
     ]
-    if float32:
-        kept = not shapes and all(
-            _dtype(got) == np.float32 for got, value in float32 if np.ndim(value)
-        )
-        parts[DTYPE] = None if kept else "where float32 went in, another type came out"
+    if any(want == np.float32 for _, want in floats):
+        other = next(((got, want) for got, want in floats if got != want), None)
+        parts[DTYPE] = None if not other and not shapes else (
+            "another type came out than went in" if other is None or other[0] is None
+            else f"where {other[1]} went in, {other[0]} came out"
+        )  # fmt: skip
     return parts
 
 
@@ -157,26 +226,40 @@ def _what_happened(run: Run, exercise: Exercise) -> str:
         return f"a part of the result is None{_in(run.case)}"
     line = f"\nin your line: {run.error.line}" if run.error.line else ""
     form = "" if line else f"\nExpected: {exercise.form}"
+    if run.error.kind == "FormError":  # which is the reason, and says itself
+        return f"Expected: {exercise.form}"
     return f"{run.error.kind}: {run.error.message}{_in(run.case)}{line}{form}"
 
 
 def _wrong_shape(outputs: Any, want: Outputs, case: Case) -> str | None:
     for name, value in want.items():
         got = outputs.get(name)
-        number = isinstance(got, int | float | np.number | np.ndarray | np.bool_)
-        number = number and np.asarray(got).dtype.kind in "fiub"
-        if not number or np.shape(got) != np.shape(value):
+        number = got is not None and not isinstance(got, Other)
+        of = " of True and False" if _dtype(value) == bool else ""
+        if not number or np.shape(got) != np.shape(value) or (of and _dtype(got) != bool):
             shape = np.shape(value)
-            expected = f"an array of shape {shape}" if shape else "one number"
-            what = f"an array of shape {np.shape(got)}" if getattr(got, "ndim", 0) else "one number"
-            if not number:
-                what = f"a {type(got).__name__}" if got is not None else "None (no `return`?)"
+            expected = f"an array of shape {shape}{of}" if shape else "one number"
+            what = "one number"
+            if np.ndim(got) and number:
+                numbers = f" of {_dtype(got)}" if of else ""
+                what = f"an array of shape {np.shape(got)}{numbers}"
+            elif not number:
+                what = _no_number(got)
             return f"{_called(name)}: got {what}, expected {expected}{_in(case)}"
     return None
 
 
+def _no_number(got: Any) -> str:
+    if got is None:
+        return "None (no `return`?)"
+    named = {"ndarray": "an array of something else than numbers", "list": "a list of unequal rows",
+             "Tensor": "a Tensor, whose array is x.numpy()"}  # fmt: skip
+    return named.get(got.kind, f"a {got.kind}")
+
+
 def _difference(name: str, got: Any, want: Any, case: Case, rtol: float) -> str | None:
     """None where equal; otherwise the element that is off most, and both numbers."""
+    truths = _dtype(want) == bool
     got = np.asarray(got, dtype=np.float64)
     want = np.broadcast_to(np.asarray(want, dtype=np.float64), got.shape)
     if close(got, want, rtol):
@@ -185,7 +268,10 @@ def _difference(name: str, got: Any, want: Any, case: Case, rtol: float) -> str 
     off[(got == want) | (np.isnan(got) & np.isnan(want))] = 0
     at = np.unravel_index(int(np.argmax(off)), got.shape)
     index = f"[{', '.join(map(str, at))}]" if at else ""
-    return f"{name}{index} got {_text(got[at])}, expected {_text(want[at])}{_in(case)}"
+    theirs, right = _texts(float(got[at]), float(want[at]))
+    if truths:
+        theirs, right = (str(bool(v)) for v in (got[at], want[at]))
+    return f"{name}{index} got {theirs}, expected {right}{_in(case)}"
 
 
 def _not_as_it_should(p: Property, run: Run) -> str | None:
@@ -200,20 +286,27 @@ def _called(name: str) -> str:
     return "your result" if name == "result" else name
 
 
-def _text(value: float) -> str:
-    return "0" if abs(value) < 1e-12 else f"{value:.4g}"
+def _texts(a: float, b: float) -> tuple[str, str]:
+    """Both numbers, with as many digits as it takes to see that they differ."""
+    a, b = (0.0 if abs(v) < 1e-12 else v for v in (a, b))
+    for digits in range(4, 18):
+        texts = f"{a:.{digits}g}", f"{b:.{digits}g}"
+        if texts[0] != texts[1]:
+            return texts
+    return texts
 
 
-def _same(runs: list[Run], others: list[Run] | None) -> bool:
+def _same(runs: list[Run], others: list[Run]) -> bool:
     """Did both do the same on these cases, errors included?"""
-    if others is None:
-        return False
     for run, other in zip(runs, others, strict=True):
         if run.error is not None or other.error is not None:
             if _kind(run) != _kind(other):
                 return False
-        elif not equal(run.outputs, other.outputs, 1e-4 if _is_float32(run) else 1e-8):
+        elif run.empty != other.empty or run.untouched != other.untouched:
             return False
+        elif run.outputs or other.outputs:
+            if not equal(run.outputs, other.outputs, 1e-4 if _is_float32(run) else 1e-8):
+                return False
     return True
 
 
@@ -226,73 +319,118 @@ def _is_float32(run: Run) -> bool:
     return any(_dtype(part) == np.float32 for part in run.case.inputs)
 
 
-# ---------------------------------------------------------------------------------- the cause
+# --------------------------------------------------------------------------------- the reason
 
 
-def _diagnosis(exercise: Exercise, runs: list[Run], expected: list[Outputs]) -> tuple[str, str]:
-    """(a suspicion and a question, which mistake it is); empty where nothing is certain."""
-    if any(_kind(run) == "LockedError" for run in runs):
+def _reason(
+    exercise: Exercise, evidence: probes.Evidence, cases: list[Run], expected: list[Outputs]
+) -> tuple[str, str]:
+    """(what is certain and a question, which mistake it is); empty where nothing is certain."""
+    if any(_kind(run) == "LockedError" for run in cases):
         return "", "locked"
-    tried = [
-        (wrong, [run_on(exercise, function, case) for case in exercise.cases])
-        for wrong in exercise.wrongs
-        for function in (wrong.function, *wrong.variants)
-    ]
-    alike = [wrong for wrong, others in tried if _same(runs, others)]
-    first = next((i for i, (run, want) in enumerate(zip(runs, expected, strict=True))
-                  if not _right(exercise, run, want)), None)  # fmt: skip
-    if not alike and first is not None and _finite(runs[first]):
-        # two mistakes at once: the one that shows on the first case that is wrong
-        alike = [w for w, others in tried if _same([runs[first]], [others[first]])]
+    mistakes = _mistakes_by_id(exercise.id)
+    alike = [w for w, theirs in mistakes if _same(evidence.runs, theirs)]
     if len(set(map(id, alike))) == 1:
         return f"{alike[0].suspicion}\n{alike[0].question}", alike[0].function.__name__
-    if first is None:
-        return "", ""
-    run, want = runs[first], expected[first]
-    if _kind(run) == "UnboundLocalError":
-        return "A name that is assigned inside a function is local to it: give it another.", "local"
-    if not run.outputs or _wrong_shape(run.outputs, want, run.case):
-        return "", ""
-    name, value = next(
-        (name, value)
-        for name, value in want.items()
-        if _difference(name, run.outputs[name], value, run.case, _rtol(exercise, value))
+    broken = next((run for run in cases if run.error), None)
+    if broken is not None and broken.error is not None:
+        meaning = explain(broken.error)
+        if broken.error.kind == "FormError":
+            meaning = broken.error.message[0].upper() + broken.error.message[1:] + "."
+        if meaning:
+            return meaning, meaning
+    changed = _changing(cases)
+    if changed:
+        return changed, changed
+    numbers = _numbers_for_truths(cases, expected)
+    if numbers:
+        return numbers, "numbers for True and False"
+    known = _but_for_what_is_not_finite(exercise, evidence, cases, expected)
+    if known:
+        return known
+    said, question = probes.sentence(evidence)
+    if said:
+        return f"{said}\n{question}", said
+    return _nan(exercise, cases, expected) or _nothing_back(cases)
+
+
+def _changing(cases: list[Run]) -> str:
+    """An answer that changes what it was given, or that gives two results."""
+    if any(not run.untouched for run in cases):
+        return ("You change what you were given, which belongs to the caller: the next call finds "
+                "other numbers.\nWhich line makes an array or list of your own first?")  # fmt: skip
+    if any(run.outputs and not run.repeats for run in cases):
+        return ("Called twice with the same arguments, your function gives two results: it draws a "
+                "number of its own, or keeps something from call to call.\n"
+                "What in it is neither an argument nor made anew?")  # fmt: skip
+    return ""
+
+
+def _nothing_back(cases: list[Run]) -> tuple[str, str]:
+    """Where in some cases, or for some of the calls, nothing comes back."""
+    for run in cases:
+        missing = [name for name, value in run.outputs.items() if value is None]
+        if run.empty or (missing and len(missing) < len(run.outputs)):
+            said = "In some cases nothing comes back: a way through your function has no `return`."
+            return f"{said}\nWhich way is that?", "no return"
+    return "", ""
+
+
+def _but_for_what_is_not_finite(
+    exercise: Exercise, evidence: probes.Evidence, cases: list[Run], expected: list[Outputs]
+) -> tuple[str, str] | None:
+    """A known mistake that gives the same wherever numbers came out, where besides nan, infinity or
+    an error came out in a special case: two mistakes at once."""
+    whole = [i for i, run in enumerate(evidence.runs) if _finite(run)]
+    broken = [run for run in cases if not _finite(run)]
+    wrong = [i for i in whole if i < len(cases) and not _right(exercise, cases[i], expected[i])]
+    if len(broken) != 1 or len(wrong) < 2 or not broken[0].case.about:
+        return None
+    mine = [evidence.runs[i] for i in whole]
+    alike = [
+        w for w, theirs in _mistakes_by_id(exercise.id) if _same(mine, [theirs[i] for i in whole])
+    ]
+    if len(set(map(id, alike))) != 1:
+        return None
+    about = f"(And besides, no number comes out where: {broken[0].case.about}.)"
+    w = alike[0]
+    return f"{w.suspicion}\n{w.question}\n{about}", w.function.__name__
+
+
+def _finite(run: Run) -> bool:
+    return bool(run.outputs) and all(
+        probes.is_number(v) and np.isfinite(np.asarray(v, float)).all()
+        for v in run.outputs.values()
     )
-    if not np.isfinite(np.asarray(run.outputs[name], float)).all() and np.isfinite(value).all():
-        return ("nan and inf come from 0 / 0, inf / inf or log 0. Which numbers of this case are "
-                "very large, very small, or 0?"), "not finite"  # fmt: skip
-    reason = _factor(run, name, value)
-    return (reason[0].upper() + reason[1:], reason) if reason else ("", "")
+
+
+def _numbers_for_truths(cases: list[Run], expected: list[Outputs]) -> str:
+    for run, want in zip(cases, expected, strict=True):
+        for name, value in want.items():
+            got = run.outputs.get(name)
+            if _dtype(value) == bool and _dtype(got) is not None and _dtype(got) != bool:
+                return ("Your table holds numbers. 1 and 0 look like True and False, but ~ and an "
+                        "index take them otherwise.\nWhat does a comparison of two arrays return?"
+                        )  # fmt: skip
+    return ""
+
+
+def _nan(exercise: Exercise, cases: list[Run], expected: list[Outputs]) -> tuple[str, str] | None:
+    for run, want in zip(cases, expected, strict=True):
+        if _right(exercise, run, want) or not run.outputs:
+            continue
+        for name, value in want.items():
+            got = run.outputs.get(name)
+            if not probes.is_number(got) or np.shape(got) != np.shape(value):
+                return None
+            if not np.isfinite(np.asarray(got, float)).all() and np.isfinite(value).all():
+                return (
+                    "nan and inf come from 0 / 0, inf / inf, inf - inf, 0 times inf or log 0.\n"
+                    "Which numbers of this case are very large, very small, or 0?", "not finite"
+                )  # fmt: skip
+        return None
+    return None
 
 
 def _right(exercise: Exercise, run: Run, want: Outputs) -> bool:
     return equal(run.outputs, want, max(_rtol(exercise, value) for value in want.values()))
-
-
-def _finite(run: Run) -> bool:
-    try:
-        return bool(run.outputs) and all(
-            np.isfinite(np.asarray(value, float)).all() for value in run.outputs.values()
-        )
-    except (TypeError, ValueError):
-        return False
-
-
-def _factor(run: Run, name: str, want: Any) -> str | None:
-    """Is the first output that is wrong the right one times a number?"""
-    got, want = np.ravel(np.asarray(run.outputs[name], float)), np.ravel(want).astype(float)
-    if got.shape != want.shape or close(got, want, 1e-5) or not np.isfinite(got).all():
-        return None
-    largest = int(np.argmax(abs(want)))
-    if want[largest] == 0 or len(want) < 2:
-        return None
-    factor = float(got[largest] / want[largest])
-    if not factor or not close(got, factor * want, 1e-6):
-        return None
-    named = constant_factor(
-        factor, tuple(part.shape for part in run.case.inputs if isinstance(part, np.ndarray))
-    )
-    times = f"{factor:.4g} times too large" if factor > 1 else f"{1 / factor:.4g} times too small"
-    return named or (
-        None if factor < 0 or math.isclose(factor, 1) else f"it is {times} everywhere."
-    )

@@ -2,18 +2,23 @@
 
 import contextlib
 import copy
+import inspect
+import io
 import traceback
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import tinygpt
-from tinygpt.lesson.exercise import Case, Exercise, Outputs
+from tinygpt.lesson.exercise import Case, Exercise, FormError, Outputs
 
 NOT_THEIRS = (str(Path(tinygpt.__file__).parent), str(Path(np.__file__).parent))  # of the frames
+MOST_NUMBERS = 100_000  # of one result that are looked at
+MOST_PRINTED = 500  # letters of what an answer prints that are kept
 
 
 class LockedError(RuntimeError):
@@ -32,7 +37,15 @@ class Failure:
     def of(cls, error: BaseException) -> "Failure":
         frames = traceback.extract_tb(error.__traceback__)
         own = [f.line or "" for f in frames if not f.filename.startswith(NOT_THEIRS)]
-        return cls(type(error).__name__, str(error), own[-1] if own else "")
+        message = str(error) if len(str(error)) < 400 else f"{error!s:.400} ..."
+        return cls(type(error).__name__, message, own[-1] if own else "")
+
+
+@dataclass(frozen=True)
+class Other:
+    """A result that is no number and no array of numbers: the name of its class."""
+
+    kind: str
 
 
 @dataclass
@@ -45,23 +58,72 @@ class Run:
     empty: bool = False  # it returned None
     untouched: bool = True
     repeats: bool = True
+    printed: str = ""  # the beginning of what it printed
 
 
-def all_runs(exercise: Exercise, answer: Any) -> list[Run]:
-    """The answer on every case; the library's ops that do the exercise refuse meanwhile."""
+# ------------------------------------------------------------------------------- what is tried
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A case of the exercise, or one of them with one input changed alone."""
+
+    case: Case
+    base: int = 0  # the case that it was
+    changed: str = ""  # which input was changed
+
+
+def trials(exercise: Exercise) -> list[Trial]:
+    """The cases, then each of them with each input changed. The same list wherever it is made, so
+    that what one process tries another can judge."""
+    found = [Trial(case, i) for i, case in enumerate(exercise.cases)]
+    for i, case in enumerate(exercise.cases):
+        for k, name in enumerate(exercise.given):
+            other = varied(case.inputs[k]) if k < len(case.inputs) else None
+            if other is not None:
+                inputs = (*case.inputs[:k], other, *case.inputs[k + 1 :])
+                found.append(Trial(replace(case, inputs=inputs), i, name))
+    return found
+
+
+def varied(value: Any) -> Any:
+    """Another value of the same kind, or None where there is none to be had."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
+        return np.roll(value, 1) if len(np.unique(value)) > 1 else None
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        chances = value.ndim == 1 and bool((value >= 0).all()) and abs(value.sum() - 1) < 0.01
+        other = np.roll(value, 1)
+        return other if chances else (0.75 * other).astype(value.dtype)
+    if isinstance(value, list | tuple):
+        parts = [varied(part) for part in value]
+        return None if any(part is None for part in parts) else type(value)(parts)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value + 1 if isinstance(value, int) else 0.8 * value + 0.01
+
+
+# -------------------------------------------------------------------------------------- trying
+
+
+def all_runs(exercise: Exercise, answer: Any, lend: dict[str, Any] | None = None) -> list[Run]:
+    """The answer on every trial; the library's ops that do the exercise refuse meanwhile. lend:
+    names that the lesson gives to the answer, for where its cell was not run."""
     if not callable(answer):
         answer = _not_a_function(exercise, answer)
-    with _locked(exercise.locked):
-        return [run_on(exercise, answer, case) for case in exercise.cases]
+    with _locked(exercise.locked), _lent(answer, lend or {}):
+        return [run_on(exercise, answer, t.case, again=not t.changed) for t in trials(exercise)]
 
 
 def outputs_of(exercise: Exercise, function: Any, case: Case) -> Outputs:
-    with np.errstate(all="ignore"):
-        return exercise.observe(function, *copy.deepcopy(case.inputs))
+    """What the function gives on the case, as plain numbers and arrays."""
+    with np.errstate(all="ignore"), warnings.catch_warnings(), _heard():
+        warnings.simplefilter("ignore")
+        shown = exercise.observe(function, *copy.deepcopy(case.inputs))
+        return {name: plain(value) for name, value in shown.items()}
 
 
-def run_on(exercise: Exercise, function: Any, case: Case) -> Run:
-    """The answer on one case, twice: does it say the same, and leave its arguments alone?"""
+def run_on(exercise: Exercise, function: Any, case: Case, again: bool = True) -> Run:
+    """The answer on one case; again: does a second call say the same?"""
     run, inputs = Run(case), copy.deepcopy(case.inputs)
     returned: list[Any] = []
 
@@ -70,19 +132,72 @@ def run_on(exercise: Exercise, function: Any, case: Case) -> Run:
         return returned[-1]
 
     tried = function if isinstance(function, type) else called
-    try:
-        with np.errstate(all="ignore"):
-            run.outputs = exercise.observe(tried, *inputs)
-        run.empty = all(value is None for value in run.outputs.values())
-        run.untouched = _equal_inputs(inputs, case.inputs)
-        run.repeats = equal(run.outputs, outputs_of(exercise, function, case), 0)
-    except Exception as error:
-        nothing_is_none = exercise.blank is None  # where a blank answer returns None, and no other
-        run.error, run.outputs = Failure.of(error), {}
-        run.empty = nothing_is_none and bool(returned) and returned[-1] is None
+    with _heard() as heard, np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            shown = exercise.observe(tried, *inputs)
+            run.outputs = {name: plain(value) for name, value in shown.items()}
+            run.empty = all(value is None for value in run.outputs.values())
+            run.untouched = _equal_inputs(inputs, case.inputs)
+            if again:
+                run.repeats = equal(run.outputs, outputs_of(exercise, function, case), 0)
+        except (Exception, SystemExit) as error:
+            nothing_is_none = exercise.blank is None  # a blank answer returns None, and no other
+            run.error, run.outputs = Failure.of(error), {}
+            run.empty = nothing_is_none and bool(returned) and returned[-1] is None
+    run.printed = heard.getvalue()
     if run.empty:
         run.outputs = {}
     return run
+
+
+def plain(value: Any) -> Any:
+    """A result as it is judged: a number, an array of numbers of its own, None; of anything else
+    the name of its class. A list of lists of numbers is an array."""
+    if value is None or type(value) in (bool, float):
+        return value
+    if type(value) is int:
+        return value if abs(value) < 2**63 else Other("int")
+    if isinstance(value, np.generic) and value.dtype.kind in "fiub":
+        return value
+    if isinstance(value, np.ndarray | list | tuple):
+        try:
+            array = np.array(value)
+        except (ValueError, TypeError, OverflowError, RuntimeError):
+            return Other(type(value).__name__)
+        if array.dtype.kind in "fiub" and (array.size or isinstance(value, np.ndarray)):
+            return array if array.size <= MOST_NUMBERS else np.broadcast_to(0.0, array.shape)
+    return Other(type(value).__name__)
+
+
+class _Heard(io.StringIO):
+    """Keeps the beginning of what is printed: an answer may print a million lines."""
+
+    def write(self, text: str) -> int:
+        room = MOST_PRINTED - self.tell()
+        if room > 0:
+            super().write(text[:room])
+        return len(text)
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[_Heard]:
+    heard = _Heard()
+    with contextlib.redirect_stdout(heard):
+        yield heard
+
+
+@contextlib.contextmanager
+def _lent(answer: Any, names: dict[str, Any]) -> Iterator[None]:
+    """Inside, the answer finds these names, where it has none of its own."""
+    space = getattr(inspect.unwrap(answer), "__globals__", {}) if callable(answer) else {}
+    missing = [name for name in names if name not in space]
+    space |= {name: names[name] for name in missing}
+    try:
+        yield
+    finally:
+        for name in missing:
+            space.pop(name, None)
 
 
 @contextlib.contextmanager
@@ -108,13 +223,15 @@ def _locked(ops: tuple[Any, ...]) -> Iterator[None]:
 
 def _not_a_function(exercise: Exercise, answer: Any) -> Any:
     """Somebody called the function, and gave its result to `check`."""
+    said = f"{type(answer).__name__}" if isinstance(answer, np.ndarray) else f"{answer!r:.40}"
 
     def complain(*_: Any, **__: Any) -> Any:
-        raise TypeError(
-            f"{answer!r:.40} is no function: give `{exercise.name}` itself, without brackets"
-        )
+        raise FormError(f"{said} is no function: give `{exercise.name}` itself, without brackets")
 
     return complain
+
+
+# ----------------------------------------------------------------------------------- comparing
 
 
 def close(got: np.ndarray, want: np.ndarray, rtol: float) -> bool:
@@ -129,11 +246,15 @@ def equal(a: Outputs, b: Outputs, rtol: float) -> bool:
     """The same names, shapes and numbers; False where something is no number."""
     if not a or a.keys() != b.keys():
         return False
-    try:
-        pairs = [(np.asarray(a[n], float), np.asarray(b[n], float)) for n in a]
-    except (TypeError, ValueError):
-        return False
-    return all(x.shape == y.shape and close(x, y, rtol) for x, y in pairs)
+    return all(equal_values(a[n], b[n], rtol) for n in a)
+
+
+def equal_values(a: Any, b: Any, rtol: float) -> bool:
+    """Equal within rounding; what is no number, only where both are the same."""
+    if a is None or b is None or isinstance(a, Other) or isinstance(b, Other):
+        return bool(a == b) if type(a) is type(b) else False
+    x, y = np.asarray(a, float), np.asarray(b, float)
+    return x.shape == y.shape and close(x, y, rtol)
 
 
 def _equal_inputs(a: Any, b: Any) -> bool:

@@ -87,6 +87,150 @@ def upside_down(grads, max_norm):
     return norm
 
 
+def _clip(norm_of, factor_of):
+    """norm_of(grads), factor_of(norm, max_norm)"""
+
+    def clip(grads, max_norm):
+        norm = norm_of(grads)
+        for g in grads:
+            g *= factor_of(norm, max_norm)
+        return norm
+
+    return clip
+
+
+def _norm(grads):
+    return math.sqrt(sum((g**2).sum() for g in grads))
+
+
+def _right_factor(norm, max_norm):
+    return min(1.0, max_norm / norm) if norm else 1.0
+
+
+def largest_for_smallest(grads, max_norm):
+    return _clip(_norm, lambda n, m: max(1.0, m / n) if n else 1.0)(grads, max_norm)
+
+
+def short_ones_scaled(grads, max_norm):
+    return _clip(_norm, lambda n, m: m / n if 0 < n < m else 1.0)(grads, max_norm)
+
+
+def never_scaled(grads, max_norm):
+    return _norm(grads)
+
+
+def sum_of_sizes(grads, max_norm):
+    return _clip(lambda gs: sum(abs(g).sum() for g in gs), _right_factor)(grads, max_norm)
+
+
+def largest_element(grads, max_norm):
+    return _clip(lambda gs: max(abs(g).max() for g in gs), _right_factor)(grads, max_norm)
+
+
+def largest_array(grads, max_norm):
+    return _clip(lambda gs: max(math.sqrt((g**2).sum()) for g in gs), _right_factor)(
+        grads, max_norm
+    )
+
+
+def root_of_the_mean(grads, max_norm):
+    def norm(gs):
+        return math.sqrt(sum((g**2).sum() for g in gs) / sum(g.size for g in gs))
+
+    return _clip(norm, _right_factor)(grads, max_norm)
+
+
+def signs_kept(grads, max_norm):
+    return _clip(lambda gs: math.sqrt(abs(sum(g.sum() for g in gs))), _right_factor)(
+        grads, max_norm
+    )
+
+
+def measured_anew(grads, max_norm):
+    norm = _norm(grads)
+    for g in grads:
+        g *= _right_factor(_norm(grads), max_norm)
+    return norm
+
+
+def first_alone(grads, max_norm):
+    norm = _norm(grads)
+    grads[0] *= _right_factor(norm, max_norm)
+    return norm
+
+
+def all_but_the_first(grads, max_norm):
+    norm = _norm(grads)
+    for g in grads[1:]:
+        g *= _right_factor(norm, max_norm)
+    return norm
+
+
+def last_alone(grads, max_norm):
+    norm = _norm(grads)
+    grads[-1] *= _right_factor(norm, max_norm)
+    return norm
+
+
+def squared_on_the_way(grads, max_norm):
+    total = 0.0
+    for g in grads:
+        g **= 2
+        total += g.sum()
+    norm = math.sqrt(total)
+    for g in grads:
+        g *= _right_factor(norm, max_norm)
+    return norm
+
+
+def taken_off(grads, max_norm):
+    norm = _norm(grads)
+    if norm > max_norm:
+        for g in grads:
+            g -= norm - max_norm
+    return norm
+
+
+def by_max_norm_alone(grads, max_norm):
+    norm = _norm(grads)
+    if norm > max_norm:
+        for g in grads:
+            g *= max_norm
+    return norm
+
+
+def divided_by_max_norm(grads, max_norm):
+    norm = _norm(grads)
+    if norm > max_norm:
+        for g in grads:
+            g /= max_norm
+    return norm
+
+
+def direction_alone(grads, max_norm):
+    return _clip(_norm, lambda n, m: 1 / n if n else 1.0)(grads, max_norm)
+
+
+def factor_returned(grads, max_norm):
+    return _right_factor(clip_answer(grads, max_norm), max_norm)
+
+
+def squared_factor(grads, max_norm):
+    return _clip(_norm, lambda n, m: _right_factor(n, m) ** 2)(grads, max_norm)
+
+
+def returned_when_long(grads, max_norm):
+    norm = clip_answer(grads, max_norm)
+    return norm if norm > max_norm else None
+
+
+def in_the_list(grads, max_norm):
+    norm = _norm(grads)
+    for i, g in enumerate(grads):
+        grads[i] = g * _right_factor(norm, max_norm)
+    return norm
+
+
 def nothing(*_):
     return None
 
@@ -101,9 +245,9 @@ def norm_after(grads, max_norm):
 
 
 def clipped(function, grads, max_norm) -> Outputs:
-    copies = [g.copy() for g in grads]
-    norm = function(copies, max_norm)
-    return {"the norm you return": norm} | {f"grads[{i}]": g for i, g in enumerate(copies)}
+    arrays = [g.copy() for g in grads]  # what the caller has: putting others into the list is not
+    norm = function(list(arrays), max_norm)  # clipping them
+    return {"the norm you return": norm} | {f"grads[{i}]": g for i, g in enumerate(arrays)}
 
 
 def _pieces(scale):
@@ -140,8 +284,12 @@ CLIP = Exercise(
         ),
         Wrong(
             a_new_name,
-            "The arrays are unchanged: `=` gave a new array a local name.",
-            "What changes the array itself?",
+            "The norm is right, and the arrays are as they were.",
+            "`g = g * factor` gives a new array a local name: which line changes the array itself?",
+            (
+                never_scaled,
+                in_the_list,
+            ),
         ),
         Wrong(
             max_norm_ignored,
@@ -183,6 +331,89 @@ CLIP = Exercise(
             "The arrays are right. What you return is the norm after clipping.",
             "Which one would you plot, to see whether training goes wild?",
         ),
+        Wrong(
+            largest_for_smallest,
+            "Short gradients grow, and long ones stay: your min, or your `if`, stands the wrong way round.",
+            "When is a gradient too long: when the norm is above max_norm, or below?",
+            (short_ones_scaled,),
+        ),
+        Wrong(
+            sum_of_sizes,
+            "You add up sizes, |g|, without squares and root.",
+            "How long is the diagonal of a rectangle with the sides 3 and 4?",
+        ),
+        Wrong(
+            largest_element,
+            "You return the largest element.",
+            "Does one element say how long the whole vector is?",
+        ),
+        Wrong(
+            largest_array,
+            "You return the norm of the longest array.",
+            "What is the length of all arrays together?",
+        ),
+        Wrong(
+            root_of_the_mean,
+            "You divide by the number of elements before the root: that is a mean size, not a length.",
+            "Is there a division under the root of a length?",
+        ),
+        Wrong(
+            signs_kept,
+            "You add up the elements, and plus and minus cancel out.",
+            "What does a square do to a sign?",
+        ),
+        Wrong(
+            measured_anew,
+            "You measure the norm again in the loop, when the first arrays are shorter already.",
+            "Before which line must the one norm of all be known?",
+        ),
+        Wrong(
+            first_alone,
+            "Only the first array is scaled.",
+            "How far does your loop go?",
+            (last_alone,),
+        ),
+        Wrong(
+            all_but_the_first,
+            "The first array is not scaled.",
+            "Where does your loop begin?",
+        ),
+        Wrong(
+            squared_on_the_way,
+            "The arrays hold squares now: you squared them in place, to measure them.",
+            "Which expression squares without changing g?",
+        ),
+        Wrong(
+            taken_off,
+            "You take a number off every element: that turns the arrow.",
+            "Which operation makes an arrow shorter and leaves its direction?",
+        ),
+        Wrong(
+            by_max_norm_alone,
+            "You multiply by max_norm, however long the gradient is.",
+            "13 should become 1: by which factor?",
+            (divided_by_max_norm,),
+        ),
+        Wrong(
+            direction_alone,
+            "You make every gradient 1 long, whatever max_norm says.",
+            "How long may a gradient be, and what about one that is shorter?",
+        ),
+        Wrong(
+            factor_returned,
+            "The arrays are right. You return the factor.",
+            "Which number did the exercise ask for?",
+        ),
+        Wrong(
+            squared_factor,
+            "You scale by the square of the factor.",
+            "How often is each array multiplied?",
+        ),
+        Wrong(
+            returned_when_long,
+            "The arrays are right. Where nothing had to be scaled, nothing comes back.",
+            "Should the norm come back then too?",
+        ),
     ),
     hints=(
         "One norm of everything: the root of the sum of all squares, in all arrays. One factor: "
@@ -200,8 +431,6 @@ CLIP = Exercise(
 
 # ------------------------------------------------------------------------------------- 13.2
 
-LR, BETA1, BETA2, EPS, DECAY = 0.03, 0.9, 0.99, 1e-3, 0.5
-
 
 def adamw_answer(w, g, m, v, t, lr, beta1, beta2, eps, decay):
     w *= 1 - lr * decay
@@ -213,24 +442,72 @@ def adamw_answer(w, g, m, v, t, lr, beta1, beta2, eps, decay):
 
 
 def _variant(*, first=True, second=True, decayed="apart", root="outside", gradient=False, t0=0,
-             power=True, v_of="square"):  # fmt: skip
+             power=True, v_of="square", share1="rest", share2="rest", v_beta=2, m_beta=1, rate=True,
+             hats="divide", early=False, capped=False, one_line=False, begin=False,
+             corrected_by="own"):  # fmt: skip
     """AdamW with one thing otherwise."""
 
     def step(w, g, m, v, t, lr, beta1, beta2, eps, decay):
-        t = t + t0
+        if begin and t == 1:
+            m[...], v[...] = g, g * g
+            w *= 1 - lr * decay
+            w -= lr * m / (np.sqrt(v) + eps)
+            return
+        t = max(t - 1, 1) if capped else t + t0
         if decayed == "apart":
             w *= 1 - lr * decay
         elif decayed == "without lr":
             w *= 1 - decay
         elif decayed == "in the gradient":
             g = g + decay * w
-        m += (1 - beta1) * (g - m)
-        v += (1 - beta2) * ((g * g if v_of == "square" else abs(g)) - v)
+        elif decayed == "upwards":
+            w *= 1 + lr * decay
+        elif decayed == "to the rate":
+            w *= lr * decay
+        before = m.copy(), v.copy()
+        b1, b2 = (beta1, beta2)[m_beta - 1], (beta1, beta2)[v_beta - 1]
+        new = {
+            "square": g * g,
+            "size": abs(g),
+            "signed": g,
+            "variance": (g - m) ** 2,
+            "variance after": (beta1 * (g - m)) ** 2,
+        }[v_of]
+        for mean, what, beta, share in ((m, g, b1, share1), (v, new, b2, share2)):
+            if share == "rest":
+                mean += (1 - beta) * (what - mean)
+            elif share == "beta":
+                mean += beta * (what - mean)
+            elif share == "whole":
+                mean[...] = beta * mean + what
+            elif share == "not kept":
+                mean += (1 - beta) * what
+            elif share == "replaced":
+                mean[...] = (1 - beta) * what
         c1 = 1 - (beta1**t if power else beta1 * t)
         c2 = 1 - (beta2**t if power else beta2 * t)
-        up = (g if gradient else m) / (c1 if first else 1)
-        v_hat = v / (c2 if second else 1)
-        w -= lr * up / (np.sqrt(v_hat + eps) if root == "inside" else np.sqrt(v_hat) + eps)
+        if corrected_by == "rest":
+            c1, c2 = 1 - (1 - beta1) ** t, 1 - (1 - beta2) ** t
+        elif corrected_by == "power":
+            c1, c2 = beta1**t, beta2**t
+        elif corrected_by == "no power":
+            c1, c2 = 1 - beta1, 1 - beta2
+        elif corrected_by == "exchanged":
+            c1, c2 = c2, c1
+        if hats == "multiply":
+            c1, c2 = 1 / c1, 1 / c2
+        mean, square = before if early else (m, v)
+        up = (g if gradient else mean) / (c1 if first else 1)
+        v_hat = (abs(square) if v_of == "signed" else square) / (c2 if second else 1)
+        if one_line:
+            up, v_hat = up * math.sqrt(c2), square
+        below = {"inside": np.sqrt(v_hat + eps), "none": np.ones_like(w), "outside":
+                 np.sqrt(v_hat) + eps, "square": v_hat**2 + eps}[root]  # fmt: skip
+        w -= (lr if rate else 1) * up / below
+        if decayed == "last":
+            w -= lr * decay * w
+        if decayed == "in the step":
+            w -= decay * w
 
     return step
 
@@ -300,12 +577,36 @@ def rebound(w, g, m, v, t, lr, beta1, beta2, eps, decay):
     adamw_answer(w, g, m, v, t, lr, beta1, beta2, eps, decay)
 
 
-def three_steps(function, w, gradients, t) -> Outputs:
+def nothing_decays_but_all_steps(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    adamw_answer(w, g, m, v, t, lr, beta1, beta2, eps, decay)
+    w *= 1 - lr * decay
+
+
+def sign_of_the_mean(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    w *= 1 - lr * decay
+    m += (1 - beta1) * (g - m)
+    v += (1 - beta2) * (g * g - v)
+    w -= lr * np.sign(m)
+
+
+def plain_descent(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    w *= 1 - lr * decay
+    w -= lr * g
+
+
+def means_of_the_wrong_one(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    w *= 1 - lr * decay
+    m += (1 - beta1) * (g - m)
+    v += (1 - beta2) * (m * m - v)
+    w -= lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+
+
+def three_steps(function, w, gradients, t, lr, beta1, beta2, eps, decay) -> Outputs:
     """The weights after each of three steps from step t on."""
     w = w.copy()
     m, v, seen = np.zeros_like(w), np.zeros_like(w), {}
     for i, g in enumerate(gradients):
-        function(w, g, m, v, t + i, LR, BETA1, BETA2, EPS, DECAY)
+        function(w, g, m, v, t + i, lr, beta1, beta2, eps, decay)
         seen[f"w after step {t + i}"] = w.copy()
     return seen | {"m": m, "v": v}
 
@@ -322,22 +623,45 @@ ADAMW = Exercise(
     form="my_adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay): changes w, m, v in place",
     answer=adamw_answer,
     observe=three_steps,
+    inputs=("w", "g", "t", "lr", "beta1", "beta2", "eps", "decay"),
     blank=untouched_weights,
     blank_says="w, m and v are unchanged: not written yet, or not in place",
     cases=(
         Case(
-            (2 * normal(51, 5), [_scales * normal(52 + i, 5) for i in range(3)], 1),
-            "the first three steps, small and large gradients",
+            (
+                2 * normal(51, 5),
+                [_scales * normal(52 + i, 5) for i in range(3)],
+                1,
+                0.03,
+                0.9,
+                0.99,
+                1e-3,
+                0.5,
+            ),
+            "the first three steps, small and large gradients; lr 0.03, betas 0.9 and 0.99, "
+            "eps 0.001, decay 0.5",
         ),
-        Case((normal(56, 3, 2), [normal(57 + i, 3, 2) for i in range(3)], 1)),
+        Case(
+            (
+                normal(56, 3, 2),
+                [normal(57 + i, 3, 2) for i in range(3)],
+                1,
+                0.1,
+                0.8,
+                0.95,
+                0.01,
+                0.3,
+            ),
+            "lr 0.1, betas 0.8 and 0.95, eps 0.01, decay 0.3",
+        ),
     ),
     properties=(
         Property(
-            "the first step is 1 (in units of lr)",
-            lambda o, w, gs, t: (
-                abs(o["w after step 1"] - w * (1 - LR * DECAY))
-                * (abs(gs[0]) + EPS)
-                / (abs(gs[0]) * LR)
+            "the first step is lr |g| / (|g| + eps) long: 1 times that",
+            lambda o, w, gs, t, lr, b1, b2, eps, decay: (
+                abs(o["w after step 1"] - w * (1 - lr * decay))
+                * (abs(gs[0]) + eps)
+                / (abs(gs[0]) * lr)
             ),
             1.0,
         ),
@@ -367,7 +691,7 @@ ADAMW = Exercise(
         ),
         Wrong(
             _named("decay_without_lr", decayed="without lr"),
-            "Half of every weight is gone after one step.",
+            "Your weights lose decay of themselves at each step, not lr times decay.",
             "By which rate is everything in a step multiplied, the decay too?",
         ),
         Wrong(
@@ -437,6 +761,163 @@ ADAMW = Exercise(
             decay_last,
             "Nearly: you let the new weights decay, the step included.",
             "Which weights should shrink: those before the step, or those after it?",
+        ),
+        Wrong(
+            _named("signs_in_v", v_of="signed"),
+            "v is the mean of the gradients themselves: its signs cancel out, and its root is none.",
+            "The mean of what is never negative, and has the size of g under a root?",
+        ),
+        Wrong(
+            _named("spread_for_square", v_of="variance"),
+            "v is the mean of (g - m)^2: how far the gradients spread, and not how large they are.",
+            "What is averaged in v: g - m, or g?",
+            (_named("spread_after", v_of="variance after"),),
+        ),
+        Wrong(
+            _named("shares_exchanged", share1="beta", share2="beta"),
+            "m and v go a share beta of the way, almost to the new gradient.",
+            "Which share of the way should m go: beta1, or the rest?",
+            (
+                _named("first_share", share1="beta"),
+                _named("second_share", share2="beta"),
+            ),
+        ),
+        Wrong(
+            _named("momentum_for_mean", share1="whole"),
+            "m adds up all of g: beta1 m + g is a sum, ten times as large as a mean.",
+            "By which share is the new gradient multiplied, that m stays a mean?",
+            (
+                _named("both_sums", share1="whole", share2="whole"),
+                _named("second_sum", share2="whole"),
+            ),
+        ),
+        Wrong(
+            _named("nothing_forgotten", share1="not kept", share2="not kept"),
+            "m and v only grow: nothing of the old mean is taken off.",
+            "A mean that goes a share of the way to g: from where does it go?",
+            (
+                _named("m_forgets_nothing", share1="not kept"),
+                _named("v_forgets_nothing", share2="not kept"),
+            ),
+        ),
+        Wrong(
+            _named("nothing_kept", share1="replaced", share2="replaced"),
+            "m and v hold the last gradient alone: the old mean is overwritten.",
+            "Which part of the old mean stays?",
+            (
+                _named("m_keeps_nothing", share1="replaced"),
+                _named("v_keeps_nothing", share2="replaced"),
+            ),
+        ),
+        Wrong(
+            _named("beta1_for_both", v_beta=1),
+            "v moves with beta1 too.",
+            "Which of the two belongs to v?",
+        ),
+        Wrong(
+            _named("beta2_for_both", m_beta=2),
+            "m moves with beta2 too.",
+            "Which of the two belongs to m?",
+        ),
+        Wrong(
+            _named("no_rate", rate=False),
+            "m and v are right. Your step does not have lr in it.",
+            "By what is the direction multiplied?",
+        ),
+        Wrong(
+            _named("hats_multiplied", hats="multiply"),
+            "You multiply by 1 - beta^t. The means are too small at first, and become smaller.",
+            "Too small: is it divided by that share, or multiplied?",
+        ),
+        Wrong(
+            _named("step_before_the_means", early=True),
+            "You step with the old m and v, and bring them up to date afterwards.",
+            "Which lines must come first, that this gradient counts?",
+        ),
+        Wrong(
+            _named("one_step_behind", capped=True),
+            "Right at step 1. Later you correct as if it were the step before.",
+            "Which t belongs to the second step?",
+        ),
+        Wrong(
+            _named("one_step_on", t0=1),
+            "You correct as if it were the next step: t + 1.",
+            "At the first step t is 1: which share has come in?",
+        ),
+        Wrong(
+            _named("begun_with_the_first", begin=True, first=False, second=False),
+            "You set m and v to the first gradient and do not correct. AdamW starts at 0, and divides by the share that has come in.",
+            "After the first step m should be (1 - beta1) g: what is yours?",
+        ),
+        Wrong(
+            _named("paper_in_one_line", one_line=True),
+            "Almost: you correct by one factor in front, so eps stands beside the root of v, and not beside that of the corrected v.",
+            "To which root is eps added?",
+        ),
+        Wrong(
+            _named("decay_upwards", decayed="upwards"),
+            "Your weights grow: 1 + lr decay.",
+            "Does decay make weights larger or smaller?",
+        ),
+        Wrong(
+            _named("decay_alone_left", decayed="to the rate"),
+            "You multiply the weights by lr decay: almost nothing of them is left.",
+            "Which number just below 1 should they be multiplied by?",
+        ),
+        Wrong(
+            _named("decay_of_itself_in_the_step", decayed="in the step"),
+            "You take decay times w off, without lr.",
+            "By which rate is everything in a step multiplied?",
+        ),
+        Wrong(
+            _named("no_root_at_all", root="none"),
+            "You do not divide by the root of v: a large gradient makes a large step.",
+            "What makes all steps about as long?",
+        ),
+        Wrong(
+            _named("square_of_v", root="square"),
+            "You divide by the square of v.",
+            "What has the size of a gradient: v, its root, or its square?",
+        ),
+        Wrong(
+            _named("corrected_by_the_rest", corrected_by="rest"),
+            "You correct by 1 - (1 - beta)^t.",
+            "After t steps beta^t of the 0 from the start is left: which share has come in?",
+        ),
+        Wrong(
+            _named("corrected_by_the_power", corrected_by="power"),
+            "You divide by beta^t: that is what is left of the 0 from the start.",
+            "Which share has come in then?",
+        ),
+        Wrong(
+            _named("corrected_without_t", corrected_by="no power"),
+            "Right at step 1. Later more has come into the means than 1 - beta.",
+            "How much of the 0 from the start is left after t steps?",
+        ),
+        Wrong(
+            _named("corrections_exchanged", corrected_by="exchanged"),
+            "m is corrected with beta2, v with beta1.",
+            "Which of the two belongs to m?",
+        ),
+        Wrong(
+            nothing_decays_but_all_steps,
+            "The weights decay twice in each step.",
+            "In which two lines?",
+        ),
+        Wrong(
+            sign_of_the_mean,
+            "Your steps are all exactly lr long: you take the sign of m alone.",
+            "What does a step become where the gradient changes its sign?",
+        ),
+        Wrong(
+            plain_descent,
+            "You step along the gradient itself: m and v are as they were.",
+            "Which two means does Adam keep?",
+        ),
+        Wrong(
+            means_of_the_wrong_one,
+            "v is the mean of the squares of m.",
+            "What is squared for v: m, or g?",
         ),
     ),
     hints=(
@@ -532,6 +1013,244 @@ def divides_by_no_warmup(step, peak, floor, warmup, total):
     return rising if step < warmup else rate_answer(step, peak, floor, warmup, total)
 
 
+def _along(step, warmup, total):
+    """How far along the cosine is, from 0 to 1."""
+    return (step - warmup) / (total - warmup)
+
+
+def _half(step, warmup, total):
+    """Half a wave, from 1 to 0."""
+    return (1 + math.cos(math.pi * _along(step, warmup, total))) / 2
+
+
+def _rate(up=None, down=None, end=None, reached=False, late_end=False):
+    """The schedule with one of its parts otherwise. reached: step warmup belongs to the warm-up;
+    late_end: step total to the wave."""
+
+    def rate(*given):
+        step, peak, floor, warmup, total = given
+        if step > total or (step == total and not late_end):
+            return end(*given) if end else floor
+        if step < warmup or (reached and step == warmup):
+            return up(*given) if up else peak * step / warmup
+        return down(*given) if down else rate_answer(*given)
+
+    return rate
+
+
+def _rates(name, **part):
+    """The mistake, and its other ways to write the borders."""
+    ways = [
+        _rate(**part, reached=reached, late_end=late)
+        for reached in (False, True)
+        for late in (False, True)
+    ]
+    for way in ways:
+        way.__name__ = name
+    return ways
+
+
+one_step_ahead, *one_step_ahead_ways = _rates(
+    "one_step_ahead", up=lambda step, peak, floor, warmup, total: peak * (step + 1) / warmup
+)
+one_more_to_come, *one_more_to_come_ways = _rates(
+    "one_more_to_come", up=lambda step, peak, floor, warmup, total: peak * step / (warmup + 1)
+)
+one_more_to_come_2, *one_more_to_come_2_ways = _rates(
+    "one_more_to_come_2",
+    up=lambda step, peak, floor, warmup, total: peak * (step + 1) / (warmup + 1),
+)
+whole_division, *whole_division_ways = _rates(
+    "whole_division", up=lambda step, peak, floor, warmup, total: peak * (step // warmup)
+)
+over_the_whole_run, *over_the_whole_run_ways = _rates(
+    "over_the_whole_run", up=lambda step, peak, floor, warmup, total: peak * step / total
+)
+rises_to_the_floor, *rises_to_the_floor_ways = _rates(
+    "rises_to_the_floor", up=lambda step, peak, floor, warmup, total: floor * step / warmup
+)
+rises_squared, *rises_squared_ways = _rates(
+    "rises_squared", up=lambda step, peak, floor, warmup, total: peak * (step / warmup) ** 2
+)
+falls_to_the_peak, *falls_to_the_peak_ways = _rates(
+    "falls_to_the_peak", up=lambda step, peak, floor, warmup, total: peak * warmup / step
+)
+rises_to_one, *rises_to_one_ways = _rates(
+    "rises_to_one", up=lambda step, peak, floor, warmup, total: step / warmup
+)
+warmup_at_zero, *warmup_at_zero_ways = _rates(
+    "warmup_at_zero", up=lambda step, peak, floor, warmup, total: 0.0
+)
+warmup_at_the_floor, *warmup_at_the_floor_ways = _rates(
+    "warmup_at_the_floor", up=lambda step, peak, floor, warmup, total: floor
+)
+floor_on_top, *floor_on_top_ways = _rates(
+    "floor_on_top",
+    down=lambda step, peak, floor, warmup, total: floor + peak * _half(step, warmup, total),
+)
+floor_below_nothing, *floor_below_nothing_ways = _rates(
+    "floor_below_nothing",
+    down=lambda step, peak, floor, warmup, total: (peak - floor) * _half(step, warmup, total),
+)
+down_to_nothing, *down_to_nothing_ways = _rates(
+    "down_to_nothing",
+    down=lambda step, peak, floor, warmup, total: peak * _half(step, warmup, total),
+)
+half_forgotten, *half_forgotten_ways = _rates(
+    "half_forgotten",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * 2 * _half(step, warmup, total)
+    ),
+)
+half_of_it_all, *half_of_it_all_ways = _rates(
+    "half_of_it_all",
+    down=lambda step, peak, floor, warmup, total: (
+        (floor + (peak - floor) * 2 * _half(step, warmup, total)) / 2
+    ),
+)
+a_sine, *a_sine_ways = _rates(
+    "a_sine",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.sin(math.pi * _along(step, warmup, total))) / 2
+    ),
+)
+cosine_alone, *cosine_alone_ways = _rates(
+    "cosine_alone",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * math.cos(math.pi * _along(step, warmup, total))
+    ),
+)
+cosine_alone_2, *cosine_alone_2_ways = _rates(
+    "cosine_alone_2",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * math.cos(math.pi * _along(step, warmup, total)) / 2
+    ),
+)
+a_quarter_wave, *a_quarter_wave_ways = _rates(
+    "a_quarter_wave",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * math.cos(math.pi / 2 * _along(step, warmup, total))
+    ),
+)
+brackets, *brackets_ways = _rates(
+    "brackets",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.cos(math.pi)) * _along(step, warmup, total) / 2
+    ),
+)
+brackets_2, *brackets_2_ways = _rates(
+    "brackets_2",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * 1 + math.cos(math.pi * _along(step, warmup, total)) / 2
+    ),
+)
+brackets_3, *brackets_3_ways = _rates(
+    "brackets_3",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.cos(math.pi) * _along(step, warmup, total)) / 2
+    ),
+)
+wave_upside_down, *wave_upside_down_ways = _rates(
+    "wave_upside_down",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 - math.cos(math.pi * _along(step, warmup, total))) / 2
+    ),
+)
+wave_upside_down_2, *wave_upside_down_2_ways = _rates(
+    "wave_upside_down_2",
+    down=lambda step, peak, floor, warmup, total: (
+        peak + (floor - peak) * _half(step, warmup, total)
+    ),
+)
+pi_forgotten, *pi_forgotten_ways = _rates(
+    "pi_forgotten",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.cos(_along(step, warmup, total))) / 2
+    ),
+)
+length_of_the_run, *length_of_the_run_ways = _rates(
+    "length_of_the_run",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.cos(math.pi * (step - warmup) / total)) / 2
+    ),
+)
+one_step_late, *one_step_late_ways = _rates(
+    "one_step_late",
+    down=lambda step, peak, floor, warmup, total: (
+        floor
+        + (peak - floor) * (1 + math.cos(math.pi * (step - warmup - 1) / (total - warmup))) / 2
+    ),
+)
+one_step_late_2, *one_step_late_2_ways = _rates(
+    "one_step_late_2",
+    down=lambda step, peak, floor, warmup, total: (
+        floor
+        + (peak - floor) * (1 + math.cos(math.pi * (step - 1 - warmup) / (total - 1 - warmup))) / 2
+    ),
+)
+one_step_early, *one_step_early_ways = _rates(
+    "one_step_early",
+    down=lambda step, peak, floor, warmup, total: (
+        floor
+        + (peak - floor) * (1 + math.cos(math.pi * (step - warmup + 1) / (total - warmup))) / 2
+    ),
+)
+one_step_shorter, *one_step_shorter_ways = _rates(
+    "one_step_shorter",
+    down=lambda step, peak, floor, warmup, total: (
+        floor
+        + (peak - floor) * (1 + math.cos(math.pi * (step - warmup) / (total - warmup - 1))) / 2
+    ),
+)
+one_step_shorter_2, *one_step_shorter_2_ways = _rates(
+    "one_step_shorter_2",
+    down=lambda step, peak, floor, warmup, total: (
+        floor
+        + (peak - floor) * (1 + math.cos(math.pi * (step - warmup) / (total - warmup + 1))) / 2
+    ),
+)
+counted_backwards, *counted_backwards_ways = _rates(
+    "counted_backwards",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.cos(math.pi * (total - step) / (total - warmup))) / 2
+    ),
+)
+exponential, *exponential_ways = _rates(
+    "exponential",
+    down=lambda step, peak, floor, warmup, total: (
+        peak * (floor / peak) ** _along(step, warmup, total)
+    ),
+)
+stays_at_the_peak, *stays_at_the_peak_ways = _rates(
+    "stays_at_the_peak", down=lambda step, peak, floor, warmup, total: peak
+)
+falls_at_once, *falls_at_once_ways = _rates(
+    "falls_at_once", down=lambda step, peak, floor, warmup, total: floor
+)
+step_for_share, *step_for_share_ways = _rates(
+    "step_for_share",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.cos(math.pi * step)) / 2
+    ),
+)
+peak_after_the_end, *peak_after_the_end_ways = _rates(
+    "peak_after_the_end", end=lambda step, peak, floor, warmup, total: peak
+)
+nothing_returned_at_the_end, *nothing_returned_at_the_end_ways = _rates(
+    "nothing_returned_at_the_end", end=lambda step, peak, floor, warmup, total: None
+)
+
+
+def warmup_as_a_share(step, peak, floor, warmup, total):
+    if step <= warmup * total:
+        return peak * step / (warmup * total)
+    return rate_answer(step, peak, floor, warmup, total)
+
+
+def the_floor_first(step, peak, floor, warmup, total):
+    return max(floor, rate_answer(step, peak, floor, warmup, total))
+
+
 def all_rates(function, peak, floor, warmup, total) -> Outputs:
     said = f"peak {peak:g}, floor {floor:g}, warmup {warmup}, total {total}"
     return {f"step {step} ({said})": function(step, peak, floor, warmup, total)
@@ -544,10 +1263,12 @@ RATE = Exercise(
     form="my_learning_rate(step, peak, floor, warmup, total) -> the rate of this step",
     answer=rate_answer,
     observe=all_rates,
+    inputs=("peak", "floor", "warmup", "total"),
     cases=(
         Case((3.0, 0.25, 5, 23)),
         Case((2.0, 0.1, 0, 11), "no warm-up"),
         Case((7.0, 0.5, 3, 17)),
+        Case((2.0, 0.6, 10, 25), "the warm-up begins below the floor"),
     ),
     wrongs=(
         Wrong(
@@ -604,6 +1325,226 @@ RATE = Exercise(
             divides_by_no_warmup,
             "Without a warm-up you divide by 0 before you ask whether there is one.",
             "Which question must come before the division?",
+        ),
+        Wrong(
+            one_step_ahead,
+            "Your warm-up is one step ahead: step 1 of 5 has 2/5 of the peak.",
+            "Steps are counted from 1. Which share of the way is step 1 of 5?",
+            (*one_step_ahead_ways,),
+        ),
+        Wrong(
+            one_more_to_come,
+            "Your warm-up divides by warmup + 1: it does not reach the peak at its end.",
+            "At step warmup the rate should be the peak: what must be divided by?",
+            (
+                *one_more_to_come_ways,
+                one_more_to_come_2,
+                *one_more_to_come_2_ways,
+            ),
+        ),
+        Wrong(
+            whole_division,
+            "Your rate is 0 during the warm-up. (// gives whole numbers.)",
+            "Which share of the way is step 1 of 5?",
+            (
+                *whole_division_ways,
+                warmup_at_zero,
+                *warmup_at_zero_ways,
+            ),
+        ),
+        Wrong(
+            over_the_whole_run,
+            "Your warm-up takes the whole run.",
+            "At which step should the peak be reached?",
+            (*over_the_whole_run_ways,),
+        ),
+        Wrong(
+            rises_to_the_floor,
+            "Your warm-up rises to the floor.",
+            "Where does a warm-up end: at the floor, or at the peak?",
+            (*rises_to_the_floor_ways,),
+        ),
+        Wrong(
+            rises_squared,
+            "Your warm-up is a parabola.",
+            "Which line is straight: step, or its square?",
+            (*rises_squared_ways,),
+        ),
+        Wrong(
+            falls_to_the_peak,
+            "Your warm-up comes down to the peak.",
+            "step / warmup or warmup / step: which is below 1?",
+            (*falls_to_the_peak_ways,),
+        ),
+        Wrong(
+            rises_to_one,
+            "Your warm-up rises to 1.",
+            "Which rate should it reach?",
+            (*rises_to_one_ways,),
+        ),
+        Wrong(
+            warmup_at_the_floor,
+            "Your rate stays at the floor during the warm-up.",
+            "On which line should it rise, and from where?",
+            (*warmup_at_the_floor_ways,),
+        ),
+        Wrong(
+            floor_on_top,
+            "You add the floor to a wave of the height peak: at its top that is above the peak.",
+            "How high is the wave, if it goes from peak down to floor?",
+            (*floor_on_top_ways,),
+        ),
+        Wrong(
+            floor_below_nothing,
+            "Your wave goes from peak - floor down to 0.",
+            "What must be added, that it ends at the floor?",
+            (*floor_below_nothing_ways,),
+        ),
+        Wrong(
+            down_to_nothing,
+            "Your wave goes down to 0, and then jumps to the floor.",
+            "How high is the wave, if it goes from peak down to floor?",
+            (*down_to_nothing_ways,),
+        ),
+        Wrong(
+            half_forgotten,
+            "Your wave is twice as high: 1 + cos goes from 2 to 0.",
+            "By what must it be divided, to go from 1 to 0?",
+            (*half_forgotten_ways,),
+        ),
+        Wrong(
+            half_of_it_all,
+            "You halve the floor too.",
+            "Which part goes from 2 to 0, and should go from 1 to 0?",
+            (*half_of_it_all_ways,),
+        ),
+        Wrong(
+            a_sine,
+            "You took the sine.",
+            "Which of the two begins at its top?",
+            (*a_sine_ways,),
+        ),
+        Wrong(
+            cosine_alone,
+            "Your wave goes below the floor: a cosine goes from 1 to -1.",
+            "What makes of it something that goes from 1 to 0?",
+            (
+                *cosine_alone_ways,
+                cosine_alone_2,
+                *cosine_alone_2_ways,
+            ),
+        ),
+        Wrong(
+            a_quarter_wave,
+            "That is a quarter of a wave: it falls fastest at its end.",
+            "From the top to the bottom of a cosine: which part of a full turn is that?",
+            (*a_quarter_wave_ways,),
+        ),
+        Wrong(
+            brackets_2,
+            "A bracket stands elsewhere: the share of the way does not go into the cosine as it should.",
+            "What should stand inside cos( ), and what is divided by 2?",
+            (
+                *brackets_2_ways,
+                brackets_3,
+                *brackets_3_ways,
+            ),
+        ),
+        Wrong(
+            falls_at_once,
+            "Your rate is at the floor as soon as the warm-up is over.",
+            "What should it do between warmup and total?",
+            (*falls_at_once_ways, brackets, *brackets_ways),
+        ),
+        Wrong(
+            wave_upside_down,
+            "Your wave goes up: from the floor to the peak.",
+            "Should the rate be large at first or at last?",
+            (
+                *wave_upside_down_ways,
+                wave_upside_down_2,
+                *wave_upside_down_2_ways,
+                counted_backwards,
+                *counted_backwards_ways,
+            ),
+        ),
+        Wrong(
+            pi_forgotten,
+            "Your wave ends early: cos(1) is 0.54.",
+            "What is half a turn in radians?",
+            (*pi_forgotten_ways,),
+        ),
+        Wrong(
+            length_of_the_run,
+            "Your wave has the length of the whole run, and does not come down before its end.",
+            "It begins at warmup and ends at total: how long is it?",
+            (*length_of_the_run_ways,),
+        ),
+        Wrong(
+            one_step_late,
+            "Your wave is one step late.",
+            "At step warmup the rate is the peak: how far along is that?",
+            (
+                *one_step_late_ways,
+                one_step_late_2,
+                *one_step_late_2_ways,
+            ),
+        ),
+        Wrong(
+            one_step_early,
+            "Your wave is one step early.",
+            "At step warmup the rate is the peak: how far along is that?",
+            (*one_step_early_ways,),
+        ),
+        Wrong(
+            one_step_shorter,
+            "Your wave has another length, by one step.",
+            "From warmup to total: how many steps are that?",
+            (
+                *one_step_shorter_ways,
+                one_step_shorter_2,
+                *one_step_shorter_2_ways,
+            ),
+        ),
+        Wrong(
+            exponential,
+            "That is an exponential: it falls by the same share at each step.",
+            "Which function falls slowly, then fast, then slowly again?",
+            (*exponential_ways,),
+        ),
+        Wrong(
+            stays_at_the_peak,
+            "Your rate stays at the peak to the end.",
+            "What should it do between warmup and total?",
+            (*stays_at_the_peak_ways,),
+        ),
+        Wrong(
+            step_for_share,
+            "The number of the step itself goes into your cosine: it jumps up and down.",
+            "What goes from 0 to 1 between warmup and total?",
+            (*step_for_share_ways,),
+        ),
+        Wrong(
+            peak_after_the_end,
+            "From step total on your rate is the peak again.",
+            "To what did the cosine fall?",
+            (*peak_after_the_end_ways,),
+        ),
+        Wrong(
+            nothing_returned_at_the_end,
+            "From some step on nothing comes back: a way through your function ends without return.",
+            "What should come back from step total on?",
+            (*nothing_returned_at_the_end_ways,),
+        ),
+        Wrong(
+            warmup_as_a_share,
+            "You take warmup for a share of the run. It is a number of steps.",
+            "How many steps does the warm-up of 5 take?",
+        ),
+        Wrong(
+            the_floor_first,
+            "Your rate never is below the floor, in the warm-up neither.",
+            "At which rate does the first of 5 steps begin?",
         ),
     ),
     hints=(

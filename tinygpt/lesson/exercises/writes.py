@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygpt.lesson.exercise import Case, Exercise, Outputs, Wrong, normal
+from tinygpt.lesson.exercise import Case, Exercise, FormError, Outputs, Wrong, kind_of, normal
 
 # ------------------------------------------------------------------------------------- 00.1
 
@@ -35,6 +35,19 @@ def mean_of_places(scores):
     return scores[0].mean(axis=0)
 
 
+def one_place_early(scores):
+    return scores[0, -2]
+
+
+def largest_of_places(scores):
+    return scores[0].max(axis=0)
+
+
+def already_chances(scores):
+    e = np.exp(scores[0, -1] - scores[0, -1].max())
+    return e / e.sum()
+
+
 LAST = Exercise(
     id="00.1",
     name="my_last_scores",
@@ -44,6 +57,7 @@ LAST = Exercise(
         Case((normal(61, 1, 7, 5),)),
         Case((normal(62, 3, 4, 6),), "three texts"),
         Case((normal(63, 1, 5, 5),), "T and V are equal: shapes warn of nothing"),
+        Case((normal(64, 1, 3, 60),), "60 letters"),
     ),
     wrongs=(
         Wrong(
@@ -75,6 +89,21 @@ LAST = Exercise(
             mean_of_places,
             "You took the mean over all places.",
             "Which place knows the whole text so far?",
+        ),
+        Wrong(
+            one_place_early,
+            "Those are the scores of the last place but one.",
+            "Counted from the end, which number has the last element?",
+        ),
+        Wrong(
+            largest_of_places,
+            "You took the largest score of each letter over all places.",
+            "One place has read the whole text so far: which one?",
+        ),
+        Wrong(
+            already_chances,
+            "Those are chances: you took the softmax already.",
+            "Which of the two was asked for, scores or chances?",
         ),
     ),
     hints=(
@@ -120,10 +149,6 @@ def falls_off_the_end(chances, u):
             return i
 
 
-def off_the_end(chances, u):
-    return int(np.searchsorted(np.cumsum(chances), u, side="right"))
-
-
 def the_nearest(chances, u):
     return int(np.argmin(abs(chances - u)))
 
@@ -144,9 +169,91 @@ def never_the_last(chances, u):
     return min(draw_answer(chances, u), len(chances) - 2)
 
 
+def _first_letter(chances, u, found):
+    """The first letter of which found(sum before it, sum with it, its chance) says yes; else the
+    last."""
+    gone = 0.0
+    for i, chance in enumerate(chances):
+        if found(gone, gone + chance, chance):
+            return i
+        gone += chance
+    return len(chances) - 1
+
+
+def beyond_for_within(chances, u):
+    return _first_letter(chances, u, lambda before, after, c: u > after)
+
+
+def beyond_the_letters_before(chances, u):
+    return _first_letter(chances, u, lambda before, after, c: u >= before)
+
+
+def decided_in_the_first_round(chances, u):
+    return 0 if u < chances[0] else len(chances) - 1
+
+
+def first_or_nothing(chances, u):
+    return 0 if u < chances[0] else None
+
+
+def first_counted_twice(chances, u):
+    end = chances[0]
+    for i, chance in enumerate(chances):
+        end += chance
+        if u < end:
+            return i
+    return len(chances) - 1
+
+
+def one_beyond_at_the_end(chances, u):
+    return int(np.searchsorted(np.cumsum(chances), u, side="right"))
+
+
+def the_first_at_the_end(chances, u):
+    return int(np.argmax(np.cumsum(chances) > u))
+
+
+def minus_one_at_the_end(chances, u):
+    i = int(np.searchsorted(np.cumsum(chances), u, side="right"))
+    return i if i < len(chances) else -1
+
+
+def the_chance_itself(chances, u):
+    return float(chances[draw_answer(chances, u)])
+
+
+def the_sum_itself(chances, u):
+    return float(np.cumsum(chances)[draw_answer(chances, u)])
+
+
+def rank_of_the_letter(chances, u):
+    order = np.argsort(-chances, kind="stable")
+    return int(order[draw_answer(chances[order], u)])
+
+
+def nothing_but_zero(chances, u):
+    return 0
+
+
+def yes_and_no(chances, u):
+    return np.cumsum(chances) > u
+
+
+def from_the_back(chances, u):
+    return len(chances) - 1 - draw_answer(chances[::-1], u)
+
+
+def one_off(chances, u):
+    return draw_answer(chances, u) + 1
+
+
+def one_back(chances, u):
+    return draw_answer(chances, u) - 1
+
+
 def many_draws(function, chances, us) -> Outputs:
-    return {f"the letter for u = {u:g} and chances {chances.tolist()}": function(chances, u)
-            for u in us}  # fmt: skip
+    names = [f"the letter for u = {u:g} and chances {chances.tolist()}" for u in us]
+    return {name: function(chances, u) for name, u in zip(names, us, strict=True)}
 
 
 _us = (0.05, 0.45, 0.55, 0.68, 0.72, 0.88, 0.93, 0.99)
@@ -157,6 +264,7 @@ DRAW = Exercise(
     form="my_draw(chances (V,), u from 0 to 1) -> the number of a letter, from 0 to V - 1",
     answer=draw_answer,
     observe=many_draws,
+    inputs=("chances", "u"),
     cases=(
         Case((np.array([0.5, 0.2, 0.2, 0.1]), _us)),
         Case((np.array([0.1, 0.0, 0.6, 0.3]), _us), "a letter with the chance 0"),
@@ -179,10 +287,8 @@ DRAW = Exercise(
         ),
         Wrong(
             falls_off_the_end,
-            "Right, but for a u above the whole sum your function returns nothing: a sum of "
-            "chances can be a little below 1.",
+            "Right, but for a u above the whole sum your function returns nothing: a sum of chances can be a little below 1.",
             "Which letter should come then?",
-            (off_the_end,),
         ),
         Wrong(
             the_nearest,
@@ -208,6 +314,74 @@ DRAW = Exercise(
             never_the_last,
             "The last letter never comes.",
             "For which u should it?",
+        ),
+        Wrong(
+            beyond_for_within,
+            "You stop where u is larger than the sum so far: the wrong way round.",
+            "u lies in a stretch when it is below, or above, the end of it?",
+        ),
+        Wrong(
+            decided_in_the_first_round,
+            "You decide in the first round of the loop: it is either the first letter or the end.",
+            "Which lines belong into the loop, and which one after it?",
+            (first_or_nothing,),
+        ),
+        Wrong(
+            first_counted_twice,
+            "The first chance is counted twice, so every border lies too far to the right.",
+            "How long is the way before the first letter?",
+        ),
+        Wrong(
+            one_beyond_at_the_end,
+            "Right, but for a u above the whole sum you give V, one beyond the last letter: a sum of chances can be a little below 1.",
+            "Which number has the last letter?",
+        ),
+        Wrong(
+            the_first_at_the_end,
+            "Right, but for a u above the whole sum you give 0: a sum of chances can be a little below 1.",
+            "Which letter lies at the end of the line?",
+            (minus_one_at_the_end,),
+        ),
+        Wrong(
+            the_chance_itself,
+            "You give the chance of the letter.",
+            "What tells the tokenizer which letter it is: its chance, or its number?",
+        ),
+        Wrong(
+            the_sum_itself,
+            "You give the sum at which you stopped.",
+            "What was asked for: a place on the line, or the number of a letter?",
+        ),
+        Wrong(
+            rank_of_the_letter,
+            "You laid the letters on the line by their size, the likeliest first: as good a draw, but another letter for the same u.",
+            "In which order do the chances stand that you were given?",
+        ),
+        Wrong(
+            nothing_but_zero,
+            "You always give 0.",
+            "For which u should the second letter come?",
+            (beyond_the_letters_before,),
+        ),
+        Wrong(
+            yes_and_no,
+            "You give a yes or no for each letter.",
+            "Which of the yeses is the first, and what is its number?",
+        ),
+        Wrong(
+            from_the_back,
+            "You laid the letters on the line from the last one to the first.",
+            "Which letter lies at 0?",
+        ),
+        Wrong(
+            one_off,
+            "Your number is one too large: letters are counted from 0.",
+            "What has i been before you added 1?",
+        ),
+        Wrong(
+            one_back,
+            "Your number is one too small.",
+            "At which round do you stop, and what is i then?",
         ),
     ),
     hints=(
@@ -295,6 +469,61 @@ def into_the_prompt(ids, n, block_size, choose):
     return ids
 
 
+def one_too_many(ids, n, block_size, choose):
+    return write_answer(ids, n + 1, block_size, choose)
+
+
+def without_the_newest(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(choose(ids[-block_size:-1]))
+    return ids
+
+
+def window_too_short(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(choose(ids[-(block_size - 1) :]))
+    return ids
+
+
+def window_too_long(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(choose(ids[-(block_size + 1) :]))
+    return ids
+
+
+def start_below_zero(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(choose(ids[len(ids) - block_size :]))
+    return ids
+
+
+def the_last_once_more(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.append(ids[-1])
+    return ids
+
+
+def asked_once(ids, n, block_size, choose):
+    ids = list(ids)
+    return ids + [choose(ids[-block_size:])] * n
+
+
+def in_front(ids, n, block_size, choose):
+    ids = list(ids)
+    for _ in range(n):
+        ids.insert(0, choose(ids[-block_size:]))
+    return ids
+
+
+def the_prompt_alone(ids, n, block_size, choose):
+    return list(ids)
+
+
 def a_model_of_numbers(limit):
     """In place of a model: the next id depends on every id in the window, and on its length."""
 
@@ -309,7 +538,9 @@ def a_model_of_numbers(limit):
 
 def written(function, ids, n, block_size) -> Outputs:
     result = function(ids, n, block_size, a_model_of_numbers(block_size))
-    return {"result": np.array(result, dtype=int) if isinstance(result, list) else result}
+    if result is not None and type(result) is not list:
+        raise FormError(f"your function returned {kind_of(result)}, asked for is a list")
+    return {"result": result}
 
 
 WRITE = Exercise(
@@ -318,6 +549,7 @@ WRITE = Exercise(
     form="my_write(ids, n, block_size, choose) -> a list: ids and n more",
     answer=write_answer,
     observe=written,
+    inputs=("ids", "n", "block_size"),
     cases=(
         Case(([3, 1, 4], 5, 20)),
         Case(([3, 1, 4, 1, 5], 9, 7), "the text grows longer than block_size"),
@@ -341,8 +573,9 @@ WRITE = Exercise(
         ),
         Wrong(
             always_the_prompt,
-            "You asked the model n times about the same prompt.",
+            "The model sees the same prompt each time: what it wrote is not in its window.",
             "What should the text contain when the second letter is chosen?",
+            (asked_once,),
         ),
         Wrong(
             new_ones_alone,
@@ -373,6 +606,41 @@ WRITE = Exercise(
             into_the_prompt,
             "The text is right, but you appended to the caller's own list.",
             "How do you get a list of your own with the same content?",
+        ),
+        Wrong(
+            one_too_many,
+            "One letter too many at the end.",
+            "How often does your loop run?",
+        ),
+        Wrong(
+            without_the_newest,
+            "The model does not see the newest letter: [a:-1] leaves the last one out.",
+            "Where does a slice end that has nothing after the colon?",
+        ),
+        Wrong(
+            window_too_short,
+            "Your window is one letter too short.",
+            "How many elements has ids[-3:]?",
+        ),
+        Wrong(
+            start_below_zero,
+            "Right for long texts. While the text is shorter than block_size, len(ids) - block_size is below 0, and a negative start counts from the end.",
+            "What does ids[-5:] give of a list of 3?",
+        ),
+        Wrong(
+            the_last_once_more,
+            "You append a letter of the text itself, not what the model chooses.",
+            "What does choose return, and where does that go?",
+        ),
+        Wrong(
+            in_front,
+            "You put the new letters before the text.",
+            "At which end does a text go on?",
+        ),
+        Wrong(
+            the_prompt_alone,
+            "You give the prompt back, and nothing new.",
+            "Where do the chosen letters go?",
         ),
     ),
     hints=(

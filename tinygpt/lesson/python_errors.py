@@ -1,0 +1,79 @@
+"""What Python's and NumPy's own errors mean, for who meets them the first time.
+
+Each sentence is about the error alone, so it is true whatever the exercise is.
+"""
+
+import re
+
+from tinygpt.lesson.trying import Failure
+
+EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, what it means
+    ("NameError", r"name '(\w+)' is not defined",
+     "The name {0} was never given a value here: is it written otherwise elsewhere, or does it "
+     "stand in a cell that was not run?"),
+    ("UnboundLocalError", r"local variable '(\w+)'",
+     "{0} is read before it has a value in this function: a name that is assigned anywhere inside "
+     "a function is local to it."),
+    ("AttributeError", r"'NoneType' object has no attribute '(\w+)'",
+     "Something that you go on with is None: list.append, list.sort and others change the list and "
+     "return nothing."),
+    ("TypeError", r"'NoneType' object",
+     "Something that you go on with is None: a function without `return`, or one like list.sort "
+     "and list.append, which changes the list and returns nothing."),
+    ("TypeError", r"only (?:0-dimensional|length-1|size-1) arrays can be converted",
+     "The functions of math take one number each; np.exp, np.log, np.sqrt take whole arrays."),
+    ("TypeError", r"'(\w+)' object is not callable",
+     "You call a {0} as if it were a function: what stands before the brackets?"),
+    ("TypeError", r"'(int|float)' object is not iterable",
+     "A single number stands where several are asked for."),
+    ("TypeError", r"'(int|float)' object is not subscriptable",
+     "You index a single number: it has no [...]."),
+    ("TypeError", r"can't multiply sequence by non-int",
+     "A tuple or list times a number is no arithmetic: multiply each of its elements."),
+    ("TypeError", r"missing (\d+) required positional",
+     "A function was called with too few arguments."),
+    ("TypeError", r"takes (?:\d+|from \d+ to \d+) positional arguments? but (\d+)",
+     "A function was called with {0} arguments, and takes another number of them."),
+    ("TypeError", r"unsupported operand type\(s\) for (.+?): '(\w+)' and '(\w+)'",
+     "{0} does not work between a {1} and a {2}."),
+    ("ValueError", r"shapes? (\([\d, ]*\)) ?(?:and)? ?(\([\d, ]*\))",
+     "Beside an array of shape {0} one of shape {1} does not fit: element by element NumPy lines "
+     "up the last axes, and `a[:, None]` or keepdims=True puts in an axis of size 1."),
+    ("ValueError", r"mismatch in its core dimension",
+     "In a @ b the last axis of a must be as long as the last but one of b. Which axes are they? "
+     "(.T turns round all axes; .swapaxes(-1, -2) the last two.)"),
+    ("ValueError", r"inhomogeneous shape",
+     "Arrays of different shapes do not make one array: work on them one after the other."),
+    ("ValueError", r"truth value of an array",
+     "`if` asks for one yes or no, and an array of many stands there: np.where chooses element by "
+     "element."),
+    ("ValueError", r"(too many|not enough) values to unpack",
+     "On the left of `=` stand more or fewer names than there are values on the right."),
+    ("IndexError", r"only integers, slices",
+     "An index must be a whole number (or an array of them): / makes a float of it, // does not."),
+    ("IndexError", r"index (-?\d+) is out of bounds for axis (\d+) with size (\d+)",
+     "You index place {0} of an axis that has {2}: they are numbered from 0."),
+    ("IndexError", r"index out of range",
+     "You index a place that is not there: they are numbered from 0."),
+    ("IndexError", r"too many indices", "You index more axes than the array has."),
+    ("AxisError", r"axis (-?\d+) is out of bounds for array of dimension (\d+)",
+     "You name axis {0} of an array that has {1} axes: -1 is always the last one."),
+    ("ZeroDivisionError", r"", "You divide by 0."),
+    ("RecursionError", r"", "The function calls itself without end: when should it stop?"),
+    ("OverflowError", r"", "A number is too large for a float: of what is exp or a power taken?"),
+    ("SystemExit", r"", "exit() ends all of Python: `return` ends the function."),
+    ("UFuncTypeError", r"Cannot cast",
+     "An array of whole numbers cannot hold fractions: make it one of floats first."),
+    ("UFuncTypeError", r"'invert'",
+     "~ turns round True and False: it is given numbers."),
+    ("TypeError", r"ufunc 'invert'", "~ turns round True and False: it is given numbers."),
+)  # fmt: skip
+
+
+def explain(failure: Failure) -> str:
+    """What the error means; "" for one that is not known."""
+    for kind, words, meaning in EXPLAINED:
+        found = re.search(words, failure.message)
+        if failure.kind.lstrip("_").endswith(kind) and found:
+            return meaning.format(*found.groups())
+    return ""
