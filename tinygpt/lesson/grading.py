@@ -28,10 +28,9 @@ from tinygpt.files import read_json
 from tinygpt.lesson.exercise import Exercise
 from tinygpt.lesson.exercises import EXERCISES
 from tinygpt.lesson.judge import judge_runs
-from tinygpt.lesson.trying import Failure, Run
+from tinygpt.lesson.trying import MOST_PRINTED, Failure, Other, Run, trials
 
 MARK = "TINYGPT_JUDGED"  # in the environment of a file's processes: by it they are found again
-MOST_NUMBERS = 100_000  # of one result that are looked at
 MOST_ELEMENTS = 100_000_000  # of one result whose shape is taken seriously
 MOST_BYTES = 64_000_000  # of all that a file sends
 
@@ -137,18 +136,22 @@ def _kill_marked(mark: str) -> None:
 
 
 def _received(exercise: Exercise, runs: Any) -> list[Run]:
-    """The runs on all the cases. ValueError for what cannot be."""
-    if not isinstance(runs, list) or len(runs) != len(exercise.cases):
-        raise ValueError("expected what came out on each case")
+    """The runs on all the trials. ValueError for what cannot be."""
+    tried = trials(exercise)
+    if not isinstance(runs, list) or len(runs) != len(tried):
+        raise ValueError("expected what came out on each trial")
     try:
         return [
             Run(
-                case,
+                t.case,
                 {str(name): _value(value) for name, value in run["outputs"].items()},
                 Failure(**{k: str(v) for k, v in run["error"].items()}) if run["error"] else None,
-                *(bool(run[name]) for name in ("empty", "untouched", "repeats")),
+                empty=bool(run["empty"]),
+                untouched=bool(run["untouched"]),
+                repeats=bool(run["repeats"]),
+                printed=str(run["printed"])[:MOST_PRINTED],
             )
-            for case, run in zip(exercise.cases, runs, strict=True)
+            for t, run in zip(tried, runs, strict=True)
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no run: {error!r}") from error
@@ -158,7 +161,7 @@ def _value(sent: Any) -> Any:
     if not isinstance(sent, dict):
         return sent if type(sent) in (bool, int, float) else None
     if "class" in sent:
-        return type(str(sent["class"])[:100], (), {})()
+        return Other(str(sent["class"])[:100])
     dtype, shape = np.dtype(sent["dtype"]), tuple(sent["shape"])
     if dtype.kind not in "fiub":
         raise ValueError(f"no numbers: {dtype}")

@@ -212,6 +212,11 @@ def _dtype(value: Any) -> Any:
     return getattr(value, "dtype", None)
 
 
+def _truths(value: Any) -> bool:
+    """Is it an array of True and False?"""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "b"
+
+
 def _rtol(exercise: Exercise, value: Any) -> float:
     return 1e-4 if _dtype(value) == np.float32 else exercise.rtol
 
@@ -226,7 +231,7 @@ def _what_happened(run: Run, exercise: Exercise) -> str:
         return f"a part of the result is None{_in(run.case)}"
     line = f"\nin your line: {run.error.line}" if run.error.line else ""
     form = "" if line else f"\nExpected: {exercise.form}"
-    if run.error.kind == "FormError":  # which is the reason, and says itself
+    if run.error.kind in ("FormError", "LockedError"):  # which is the reason, and says itself
         return f"Expected: {exercise.form}"
     return f"{run.error.kind}: {run.error.message}{_in(run.case)}{line}{form}"
 
@@ -235,12 +240,12 @@ def _wrong_shape(outputs: Any, want: Outputs, case: Case) -> str | None:
     for name, value in want.items():
         got = outputs.get(name)
         number = got is not None and not isinstance(got, Other)
-        of = " of True and False" if _dtype(value) == bool else ""
-        if not number or np.shape(got) != np.shape(value) or (of and _dtype(got) != bool):
+        of = " of True and False" if _truths(value) else ""
+        if not number or np.shape(got) != np.shape(value) or (of and not _truths(got)):
             shape = np.shape(value)
             expected = f"an array of shape {shape}{of}" if shape else "one number"
             what = "one number"
-            if np.ndim(got) and number:
+            if isinstance(got, np.ndarray) and got.ndim:
                 numbers = f" of {_dtype(got)}" if of else ""
                 what = f"an array of shape {np.shape(got)}{numbers}"
             elif not number:
@@ -259,7 +264,7 @@ def _no_number(got: Any) -> str:
 
 def _difference(name: str, got: Any, want: Any, case: Case, rtol: float) -> str | None:
     """None where equal; otherwise the element that is off most, and both numbers."""
-    truths = _dtype(want) == bool
+    truths = _truths(want)
     got = np.asarray(got, dtype=np.float64)
     want = np.broadcast_to(np.asarray(want, dtype=np.float64), got.shape)
     if close(got, want, rtol):
@@ -290,10 +295,9 @@ def _texts(a: float, b: float) -> tuple[str, str]:
     """Both numbers, with as many digits as it takes to see that they differ."""
     a, b = (0.0 if abs(v) < 1e-12 else v for v in (a, b))
     for digits in range(4, 18):
-        texts = f"{a:.{digits}g}", f"{b:.{digits}g}"
-        if texts[0] != texts[1]:
-            return texts
-    return texts
+        if f"{a:.{digits}g}" != f"{b:.{digits}g}":
+            return f"{a:.{digits}g}", f"{b:.{digits}g}"
+    return f"{a:g}", f"{b:g}"
 
 
 def _same(runs: list[Run], others: list[Run]) -> bool:
@@ -304,9 +308,10 @@ def _same(runs: list[Run], others: list[Run]) -> bool:
                 return False
         elif run.empty != other.empty or run.untouched != other.untouched:
             return False
-        elif run.outputs or other.outputs:
-            if not equal(run.outputs, other.outputs, 1e-4 if _is_float32(run) else 1e-8):
-                return False
+        elif not run.outputs and not other.outputs:
+            continue
+        elif not equal(run.outputs, other.outputs, 1e-4 if _is_float32(run) else 1e-8):
+            return False
     return True
 
 
@@ -326,8 +331,9 @@ def _reason(
     exercise: Exercise, evidence: probes.Evidence, cases: list[Run], expected: list[Outputs]
 ) -> tuple[str, str]:
     """(what is certain and a question, which mistake it is); empty where nothing is certain."""
-    if any(_kind(run) == "LockedError" for run in cases):
-        return "", "locked"
+    locked = next((run.error for run in cases if _kind(run) == "LockedError"), None)
+    if locked:
+        return locked.message[0].upper() + locked.message[1:] + ".", "locked"
     mistakes = _mistakes_by_id(exercise.id)
     alike = [w for w, theirs in mistakes if _same(evidence.runs, theirs)]
     if len(set(map(id, alike))) == 1:
@@ -339,6 +345,9 @@ def _reason(
             meaning = broken.error.message[0].upper() + broken.error.message[1:] + "."
         if meaning:
             return meaning, meaning
+    other = _no_numbers(cases)
+    if other:
+        return other, other
     changed = _changing(cases)
     if changed:
         return changed, changed
@@ -352,6 +361,17 @@ def _reason(
     if said:
         return f"{said}\n{question}", said
     return _nan(exercise, cases, expected) or _nothing_back(cases)
+
+
+def _no_numbers(cases: list[Run]) -> str:
+    """Something came back that is no number, and no array of them."""
+    for run in cases:
+        for name, value in run.outputs.items():
+            if isinstance(value, Other):
+                called = _called(name)
+                what = _no_number(value)
+                return f"{called[0].upper()}{called[1:]} is {what}: asked for are numbers."
+    return ""
 
 
 def _changing(cases: list[Run]) -> str:
@@ -408,7 +428,7 @@ def _numbers_for_truths(cases: list[Run], expected: list[Outputs]) -> str:
     for run, want in zip(cases, expected, strict=True):
         for name, value in want.items():
             got = run.outputs.get(name)
-            if _dtype(value) == bool and _dtype(got) is not None and _dtype(got) != bool:
+            if _truths(value) and isinstance(got, np.ndarray) and not _truths(got):
                 return ("Your table holds numbers. 1 and 0 look like True and False, but ~ and an "
                         "index take them otherwise.\nWhat does a comparison of two arrays return?"
                         )  # fmt: skip
@@ -420,7 +440,7 @@ def _nan(exercise: Exercise, cases: list[Run], expected: list[Outputs]) -> tuple
         if _right(exercise, run, want) or not run.outputs:
             continue
         for name, value in want.items():
-            got = run.outputs.get(name)
+            got = run.outputs[name]
             if not probes.is_number(got) or np.shape(got) != np.shape(value):
                 return None
             if not np.isfinite(np.asarray(got, float)).all() and np.isfinite(value).all():

@@ -218,19 +218,14 @@ def _too_many(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] | N
         for got, want in _by_place(pairs):
             for j in wrong:
                 g, w = got[j], want[j]
-                if not isinstance(g, np.ndarray) or g.ndim != np.ndim(w) + 1 or axis >= g.ndim:
-                    return None if axis >= 3 else _next_axis(found)
-                found.append(e.same(np.take(g, place, axis), w))
+                whole = isinstance(g, np.ndarray) and g.ndim == np.ndim(w) + 1 and axis < g.ndim
+                found.append(whole and g.shape[axis] > 0 and e.same(np.take(g, place, axis), w))
         if found and all(found):
             where = "first" if place == 0 else "last"
             return (f"{_which(e, pairs, wrong)} has an axis too many: the right result is what "
                     f"stands at the {where} place of its axis {axis}.",
                     "How many axes are asked for, and which one goes?")  # fmt: skip
     return None
-
-
-def _next_axis(found: list) -> None:
-    found.clear()
 
 
 def _constant(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] | None:
@@ -251,7 +246,7 @@ def _constant(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] | N
                 "case.", "What was added once too often, or left out?")  # fmt: skip
     first = float(np.ravel(values[0])[0])
     several = len({np.asarray(w[j]).tobytes() for _, w in _by_place(pairs) for j in wrong}) > 1
-    if several and all(np.all(v == first) for v in values):
+    if several and all(np.allclose(v, first, rtol=1e-6) for v in values):
         return (f"{_are(_which(e, pairs, wrong))} {first:.4g}, whatever comes in.",
                 "Which of the inputs should it depend on?")  # fmt: skip
     return None
@@ -293,6 +288,10 @@ def _are(which: str) -> str:
 def _listed(names: Iterable[str]) -> str:
     names = list(names)
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _all_finite(value: Any) -> bool:
+    return is_number(value) and bool(np.isfinite(np.asarray(value, float)).all())
 
 
 def is_number(value: Any) -> bool:
@@ -393,6 +392,7 @@ def _candidates(e: Evidence, among: list[Trial]) -> Iterator[tuple[str, Callable
                 words = f"the size of {name}'s axis {axis}" if sample.ndim > 1 else f"len({name})"
                 yield words, lambda t, k=k, a=axis: _size(t, k, a)
                 yield f"the root of {words}", lambda t, k=k, a=axis: math.sqrt(_size(t, k, a))
+                yield f"the square of {words}", lambda t, k=k, a=axis: _size(t, k, a) ** 2
             if sample.ndim > 1:
                 yield (f"the number of elements of {name}",
                        lambda t, k=k: float(t.case.inputs[k].size))  # fmt: skip
@@ -431,7 +431,7 @@ def deaf(e: Evidence) -> tuple[str, str] | None:
                 theirs = list(_pairs_of(base.outputs, run.outputs))
                 if j < len(theirs):
                     mine = theirs[j]
-                    if is_number(mine[0]) and is_number(mine[1]):
+                    if _all_finite(mine[0]) and _all_finite(mine[1]):
                         moves.setdefault(j, []).append(
                             (not e.same(before, after), not e.same(mine[0], mine[1]))
                         )
@@ -507,8 +507,12 @@ def _region(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] | Non
     if not masks or all(mask.all() for _, mask in masks):
         return None
     for words, region in _regions():
-        cut = [(mask, region(t, mask.shape)) for t, mask in masks]
-        if any(r is None or not r.any() or r.all() for _, r in cut):
+        cut = [(mask, r) for t, mask in masks if (r := region(t, mask.shape)) is not None]
+        if (
+            len(cut) < len(masks)
+            or all(r.all() for _, r in cut)
+            or not any(r.any() for _, r in cut)
+        ):
             continue
         if all((mask <= r).all() for mask, r in cut):
             return f"Right everywhere but {words}.", "What is different there?"
@@ -545,11 +549,11 @@ def _regions() -> Iterator[tuple[str, Callable[[Trial, tuple[int, ...]], np.ndar
 
     def targets(trial: Trial, shape: tuple[int, ...]) -> np.ndarray | None:
         for given in trial.case.inputs:
-            if isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.ndim == 1:
-                if len(shape) == 2 and shape[0] == len(given) and given.max() < shape[1]:
-                    r = np.zeros(shape, bool)
-                    r[np.arange(len(given)), given] = True
-                    return r
+            numbers = isinstance(given, np.ndarray) and given.dtype.kind in "iu" and given.ndim == 1
+            if numbers and len(shape) == 2 and shape[0] == len(given) and given.max() < shape[1]:
+                r = np.zeros(shape, bool)
+                r[np.arange(len(given)), given] = True
+                return r
         return None
 
     yield "at the targets", targets

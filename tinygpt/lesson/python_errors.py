@@ -17,6 +17,12 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
     ("AttributeError", r"'NoneType' object has no attribute '(\w+)'",
      "Something that you go on with is None: list.append, list.sort and others change the list and "
      "return nothing."),
+    ("AttributeError", r"'([\w.]+)' object has no attribute '(\w+)'",
+     "There is no .{1} of a {0}: what is it that stands before the dot?"),
+    ("ImportError", r"cannot import name '(\w+)' from '([\w.]+)'",
+     "There is no {0} in {1}. (The library does not have the exercises' answers by these names.)"),
+    ("ModuleNotFoundError", r"No module named '([\w.]+)'",
+     "{0} is not installed here: NumPy is enough for the exercises."),
     ("TypeError", r"'NoneType' object",
      "Something that you go on with is None: a function without `return`, or one like list.sort "
      "and list.append, which changes the list and returns nothing."),

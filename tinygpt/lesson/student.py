@@ -22,8 +22,8 @@ import numpy as np
 from tinygpt.lesson import notebook
 from tinygpt.lesson.exercise import Exercise
 from tinygpt.lesson.exercises import EXERCISES
-from tinygpt.lesson.grading import MOST_NUMBERS, cells
-from tinygpt.lesson.trying import Failure, LockedError, Run, all_runs
+from tinygpt.lesson.grading import cells
+from tinygpt.lesson.trying import MOST_NUMBERS, LockedError, Other, Run, all_runs
 
 ANSWERS = "tinygpt.lesson.exercises"
 Place = tuple[str, int]  # a function, by its file and line
@@ -32,10 +32,11 @@ Place = tuple[str, int]  # a function, by its file and line
 # ------------------------------------------------------------------------------- without answers
 
 
-def take_answers_away() -> tuple[dict[str, Exercise], dict[str, set[Place]]]:
+def take_answers_away() -> tuple[dict[str, Exercise], dict[str, set[Place]], dict[str, Any]]:
     """Name of the student's function -> its exercise without answers, and -> where its answers
-    stand. From here on they cannot be imported, `check` and `hint` say nothing, and `use` lends:
-    for the lesson to go on, and for what a later exercise builds on."""
+    stand; number of the exercise -> what the lesson lends. From here on they cannot be imported,
+    `check` and `hint` say nothing, and `use` lends: for the lesson to go on, and for what a later
+    exercise builds on."""
     answers = {e.id: e.answer for e in EXERCISES.values()}
     places = {e.name: {_place(f) for f in _functions(e)} for e in EXERCISES.values()}
     known = {id(f) for e in EXERCISES.values() for f in _functions(e)}
@@ -56,7 +57,7 @@ def take_answers_away() -> tuple[dict[str, Exercise], dict[str, set[Place]]]:
     EXERCISES.clear()
     sys.meta_path.insert(0, _OutOfReach())  # type: ignore  a finder without find_module
     notebook.be_graded(answers)
-    return bare, places
+    return bare, places, answers
 
 
 def _functions(e: Exercise) -> list[Any]:
@@ -108,14 +109,15 @@ def sent(run: Run) -> dict[str, Any]:
         "empty": run.empty,
         "untouched": run.untouched,
         "repeats": run.repeats,
+        "printed": run.printed,
     }
 
 
 def _sent_value(value: Any) -> Any:
     if value is None or type(value) in (bool, int, float):
         return value
-    if not isinstance(value, np.ndarray | np.generic) or value.dtype.kind not in "fiub":
-        return {"class": type(value).__name__}
+    if isinstance(value, Other):
+        return {"class": value.kind}
     about = {"dtype": value.dtype.str, "shape": value.shape, "scalar": np.isscalar(value)}
     if value.size > MOST_NUMBERS:
         return about  # its shape is wrong: that is all one needs to know
@@ -134,7 +136,7 @@ class _Quiet:
 
 def run(path: Path, tell: Any) -> None:
     """Execute the cells; tell what each answer gave, and each trouble."""
-    exercises, places = take_answers_away()
+    exercises, places, answers = take_answers_away()
     namespace: dict[str, Any] = {"__name__": "__main__", "get_ipython": _Quiet}
     tried: dict[str, Any] = {}
     for i, cell in enumerate(cells(path), start=1):
@@ -145,18 +147,18 @@ def run(path: Path, tell: Any) -> None:
         for name in exercises.keys() & namespace.keys():
             if namespace[name] is not tried.get(name):
                 tried[name] = namespace[name]
+                lend = {n: answers[id] for n, id in exercises[name].lends}
                 tell({"id": exercises[name].id,
-                      "runs": _tried(exercises[name], namespace[name], places[name])})  # fmt: skip
+                      "runs": _tried(exercises[name], namespace[name], places[name], lend)}
+                     )  # fmt: skip
     tell({"end": True})
 
 
-def _tried(exercise: Exercise, answer: Any, places: set[Place]) -> list[dict[str, Any]]:
-    try:
-        with _refusing(places | _places_of(exercise.locked)):
-            runs = all_runs(exercise, answer)
-    except SystemExit as error:  # an answer that leaves Python
-        runs = [Run(case, error=Failure.of(error)) for case in exercise.cases]
-    return [sent(one) for one in runs]
+def _tried(
+    exercise: Exercise, answer: Any, places: set[Place], lend: dict[str, Any]
+) -> list[dict[str, Any]]:
+    with _refusing(places | _places_of(exercise.locked)):
+        return [sent(one) for one in all_runs(exercise, answer, lend)]
 
 
 def limit(seconds: float, megabytes: float) -> None:

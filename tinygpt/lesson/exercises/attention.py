@@ -536,7 +536,8 @@ MASK = Exercise(
         ),
         Wrong(
             shifted_the_other_way,
-            "You shift the wrong way: the queries are the last positions, and n_q - n_k is below 0.",
+            "You shift the wrong way: the queries are the last positions, and n_q - n_k is below "
+            "0.",
             "At which position stands query 0: at 0, or at n_k - n_q?",
         ),
         Wrong(
@@ -721,18 +722,18 @@ def weights_transposed(q, k, v):
 
 def one_key_too_many(q, k, v):
     s = _scores(q, k)
-    return _softmax(np.where(np.tri(*s.shape[-2:], 1, dtype=bool), s, -np.inf)) @ v
+    return _softmax(np.where(np.tri(s.shape[-1], k=1, dtype=bool), s, -np.inf)) @ v
 
 
 def one_key_too_few(q, k, v):
     s = _scores(q, k)
-    w = _softmax(np.where(np.tri(*s.shape[-2:], -1, dtype=bool), s, -1e30))
+    w = _softmax(np.where(np.tri(s.shape[-1], k=-1, dtype=bool), s, -1e30))
     return w @ v
 
 
 def without_oneself(q, k, v):
     s = _scores(q, k)
-    sees = np.tri(*s.shape[-2:], -1, dtype=bool)
+    sees = np.tri(s.shape[-1], k=-1, dtype=bool)
     sees[0, 0] = True
     return _softmax(np.where(sees, s, -np.inf)) @ v
 
@@ -911,13 +912,15 @@ ATTENTION = Exercise(
         ),
         Wrong(
             max_over_the_hidden,
-            "Right on usual inputs. You take the largest score over the hidden keys too: where one of them is far larger, all visible exp are 0, and 0 / 0 is nan.",
+            "Right on usual inputs. You take the largest score over the hidden keys too: where "
+            "one of them is far larger, all visible exp are 0, and 0 / 0 is nan.",
             "Which scores of a row should have a say in its largest?",
             (weights_hidden_and_divided_anew,),
         ),
         Wrong(
             no_shift,
-            "Right on usual inputs. Here all visible scores lie far below 0, their exp are all 0, and 0 / 0 is nan.",
+            "Right on usual inputs. Here all visible scores lie far below 0, their exp are all 0,"
+            " and 0 / 0 is nan.",
             "Which score of a row may you subtract from all, as in lesson 05?",
         ),
         Wrong(
@@ -968,7 +971,8 @@ ATTENTION = Exercise(
         ),
         Wrong(
             reshaped_for_transposed,
-            "reshape keeps the order in memory and cuts it anew: the numbers of one key come apart.",
+            "reshape keeps the order in memory and cuts it anew: the numbers of one key come "
+            "apart.",
             "What exchanges two axes?",
         ),
         Wrong(

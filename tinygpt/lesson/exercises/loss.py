@@ -255,7 +255,8 @@ SOFTMAX = Exercise(
         ),
         Wrong(
             shift_by_the_largest_size,
-            "You subtract the largest size. In a row of negative numbers that is not the largest number.",
+            "You subtract the largest size. In a row of negative numbers that is not the largest "
+            "number.",
             "Which is larger, -3 or -1000?",
             (shift_by_the_largest_size_of_all,),
         ),
@@ -266,7 +267,8 @@ SOFTMAX = Exercise(
         ),
         Wrong(
             shift_after_the_exp,
-            "You subtract after exp: the overflow has happened by then, and the shares are changed.",
+            "You subtract after exp: the overflow has happened by then, and the shares are "
+            "changed.",
             "At which step does adding one number to a row change nothing?",
         ),
         Wrong(
@@ -291,7 +293,8 @@ SOFTMAX = Exercise(
         ),
         Wrong(
             nan_made_zero,
-            "Where exp overflows you put a number in the place of nan: the chances are lost by then.",
+            "Where exp overflows you put a number in the place of nan: the chances are lost by "
+            "then.",
             "How do you keep exp from overflowing?",
             (nan_made_one,),
         ),
@@ -1079,7 +1082,8 @@ FLOOR = Exercise(
         ),
         Wrong(
             sums_without_an_axis,
-            "You divide row a by the sums of other rows: without keepdims the sums lie along the columns, and the table is square, so nothing warns you.",
+            "You divide row a by the sums of other rows: without keepdims the sums lie along the "
+            "columns, and the table is square, so nothing warns you.",
             "Which shape must the sums have, to stand beside their rows?",
         ),
         Wrong(
@@ -1125,7 +1129,8 @@ FLOOR = Exercise(
         ),
         Wrong(
             one_more_everywhere,
-            "You count every pair once more. The best table for this text says exactly what followed.",
+            "You count every pair once more. The best table for this text says exactly what "
+            "followed.",
             "Which share has what never followed?",
         ),
         Wrong(

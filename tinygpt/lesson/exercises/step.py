@@ -333,7 +333,8 @@ CLIP = Exercise(
         ),
         Wrong(
             largest_for_smallest,
-            "Short gradients grow, and long ones stay: your min, or your `if`, stands the wrong way round.",
+            "Short gradients grow, and long ones stay: your min, or your `if`, stands the wrong "
+            "way round.",
             "When is a gradient too long: when the norm is above max_norm, or below?",
             (short_ones_scaled,),
         ),
@@ -354,7 +355,8 @@ CLIP = Exercise(
         ),
         Wrong(
             root_of_the_mean,
-            "You divide by the number of elements before the root: that is a mean size, not a length.",
+            "You divide by the number of elements before the root: that is a mean size, not a "
+            "length.",
             "Is there a division under the root of a length?",
         ),
         Wrong(
@@ -764,7 +766,8 @@ ADAMW = Exercise(
         ),
         Wrong(
             _named("signs_in_v", v_of="signed"),
-            "v is the mean of the gradients themselves: its signs cancel out, and its root is none.",
+            "v is the mean of the gradients themselves: its signs cancel out, and its root is "
+            "none.",
             "The mean of what is never negative, and has the size of g under a root?",
         ),
         Wrong(
@@ -846,12 +849,14 @@ ADAMW = Exercise(
         ),
         Wrong(
             _named("begun_with_the_first", begin=True, first=False, second=False),
-            "You set m and v to the first gradient and do not correct. AdamW starts at 0, and divides by the share that has come in.",
+            "You set m and v to the first gradient and do not correct. AdamW starts at 0, and "
+            "divides by the share that has come in.",
             "After the first step m should be (1 - beta1) g: what is yours?",
         ),
         Wrong(
             _named("paper_in_one_line", one_line=True),
-            "Almost: you correct by one factor in front, so eps stands beside the root of v, and not beside that of the corrected v.",
+            "Almost: you correct by one factor in front, so eps stands beside the root of v, and "
+            "not beside that of the corrected v.",
             "To which root is eps added?",
         ),
         Wrong(
@@ -1442,7 +1447,8 @@ RATE = Exercise(
         ),
         Wrong(
             brackets_2,
-            "A bracket stands elsewhere: the share of the way does not go into the cosine as it should.",
+            "A bracket stands elsewhere: the share of the way does not go into the cosine as it "
+            "should.",
             "What should stand inside cos( ), and what is divided by 2?",
             (
                 *brackets_2_ways,
@@ -1532,7 +1538,8 @@ RATE = Exercise(
         ),
         Wrong(
             nothing_returned_at_the_end,
-            "From some step on nothing comes back: a way through your function ends without return.",
+            "From some step on nothing comes back: a way through your function ends without "
+            "return.",
             "What should come back from step total on?",
             (*nothing_returned_at_the_end_ways,),
         ),

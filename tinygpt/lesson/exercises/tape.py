@@ -446,7 +446,8 @@ SEND = Exercise(
         ),
         Wrong(
             divided_among,
-            "You divide the share among the parents. Each acts for itself: nothing has to be shared out.",
+            "You divide the share among the parents. Each acts for itself: nothing has to be "
+            "shared out.",
             "If x rises and y stays, how much of the effect is that of x?",
         ),
         Wrong(
@@ -466,12 +467,14 @@ SEND = Exercise(
         ),
         Wrong(
             other_value_for_slope,
-            "You took the other parent's value for the slope: right for products, and not for sums.",
+            "You took the other parent's value for the slope: right for products, and not for "
+            "sums.",
             "Which attribute knows it for every kind of node?",
         ),
         Wrong(
             slope_found_by_parent,
-            "Where both parents are the same node, index() finds the first place twice, and slopes can differ.",
+            "Where both parents are the same node, index() finds the first place twice, and "
+            "slopes can differ.",
             "How do you go through two lists side by side?",
             (slope_by_name,),
         ),
@@ -493,7 +496,8 @@ SEND = Exercise(
         Wrong(
             added_slope,
             "You added the slope. Two rates, one after the other, do not add.",
-            "The node rises twice as fast as x, and the end three times as fast as the node. And with x?",
+            "The node rises twice as fast as x, and the end three times as fast as the node. And "
+            "with x?",
         ),
         Wrong(
             on_and_on,
@@ -732,7 +736,8 @@ BACKWARD = Exercise(
     wrongs=(
         Wrong(
             earliest_first,
-            "Only the root's own step went back: nobody was asked after it, or the others were asked before it, when they had nothing to hand on.",
+            "Only the root's own step went back: nobody was asked after it, or the others were "
+            "asked before it, when they had nothing to hand on.",
             "Which node is the only one whose grad is known at the start, and who is next?",
             (root_alone,),
         ),
@@ -754,7 +759,8 @@ BACKWARD = Exercise(
         ),
         Wrong(
             each_once_when_met,
-            "A node handed on before all that use it had answered, so a part of its grad came too late.",
+            "A node handed on before all that use it had answered, so a part of its grad came too"
+            " late.",
             "Every node is made after its parents. Which order does node.time suggest?",
             (
                 each_once_and_deep,

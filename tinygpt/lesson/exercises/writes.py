@@ -287,7 +287,8 @@ DRAW = Exercise(
         ),
         Wrong(
             falls_off_the_end,
-            "Right, but for a u above the whole sum your function returns nothing: a sum of chances can be a little below 1.",
+            "Right, but for a u above the whole sum your function returns nothing: a sum of "
+            "chances can be a little below 1.",
             "Which letter should come then?",
         ),
         Wrong(
@@ -333,12 +334,14 @@ DRAW = Exercise(
         ),
         Wrong(
             one_beyond_at_the_end,
-            "Right, but for a u above the whole sum you give V, one beyond the last letter: a sum of chances can be a little below 1.",
+            "Right, but for a u above the whole sum you give V, one beyond the last letter: a sum"
+            " of chances can be a little below 1.",
             "Which number has the last letter?",
         ),
         Wrong(
             the_first_at_the_end,
-            "Right, but for a u above the whole sum you give 0: a sum of chances can be a little below 1.",
+            "Right, but for a u above the whole sum you give 0: a sum of chances can be a little "
+            "below 1.",
             "Which letter lies at the end of the line?",
             (minus_one_at_the_end,),
         ),
@@ -354,7 +357,8 @@ DRAW = Exercise(
         ),
         Wrong(
             rank_of_the_letter,
-            "You laid the letters on the line by their size, the likeliest first: as good a draw, but another letter for the same u.",
+            "You laid the letters on the line by their size, the likeliest first: as good a draw,"
+            " but another letter for the same u.",
             "In which order do the chances stand that you were given?",
         ),
         Wrong(
@@ -624,7 +628,8 @@ WRITE = Exercise(
         ),
         Wrong(
             start_below_zero,
-            "Right for long texts. While the text is shorter than block_size, len(ids) - block_size is below 0, and a negative start counts from the end.",
+            "Right for long texts. While the text is shorter than block_size, len(ids) - "
+            "block_size is below 0, and a negative start counts from the end.",
             "What does ids[-5:] give of a list of 3?",
         ),
         Wrong(
