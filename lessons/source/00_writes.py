@@ -22,11 +22,11 @@ from tinygpt.nn import softmax
 from tinygpt.text.stories import ENGLISH, stories
 
 model, tokenizer = load()  # it was trained on little stories, letter by letter
-print(model.describe())
+print(f"{model.num_parameters():,} numbers; it knows {tokenizer.vocab_size} different letters")
 
 # %% [markdown]
-# The table shows what it is made of: numbers, called *parameters*, 124 936 together. The other lessons
-# build each part. For now one thing is enough:
+# All that it is are these numbers, called *parameters*. The other lessons build each part, and
+# `print(model.describe())` lists them. For now one thing is enough:
 #
 # > **A GPT gets a text and says how likely each letter is to come next.** Nothing more.
 #
@@ -40,25 +40,25 @@ print("ids:", ids, " back:", repr(tokenizer.decode(ids)))
 
 # What is the shape of the array of scores for this text? Guess three numbers, written (?, ?, ?): how many
 # texts ([ids] is a list of one), how many places in it (a line end and M, i, a), and how many letters the
-# model knows (the second number in the row `head` above).
+# model knows (printed above).
 guess_1 = (1, 4, 46)  ### SOLUTION
-predict("00.P1", guess_1, lambda: model([ids]).shape)
+predict("00.P1", guess_1, model, ids)
 
 # %% [markdown]
 # Four letters are used for sizes, everywhere in this course:
 #
 # | | | here |
 # |---|---|---|
-# | **B** | batch: how many texts at once | 1 |
-# | **T** | time: how many places in the text | 4 |
-# | **C** | channels: how many numbers the model has *inside* for each place | 56 |
-# | **V** | vocabulary: how many different letters | 46 |
+# | **B** | batch: how many texts at once | `len([ids])` |
+# | **T** | time: how many places in the text | `len(ids)` |
+# | **C** | channels: how many numbers the model has *inside* for each place | `model.config.n_embd` |
+# | **V** | vocabulary: how many different letters | `model.config.vocab_size` |
 #
 # Scores have the shape (B, T, V): at **every** place, the scores for what comes after it.
 #
 # ## Exercise 00.1: which scores?
-# To write on, only one place matters. Which? Return its scores, for the first text. Stuck?
-# `hint("00.1")` in a new cell.
+# To go on with the text, the scores of a single place are needed. Which place? Return its scores, for the
+# first text. Stuck? `hint("00.1")` in a new cell.
 
 
 # %%
@@ -79,7 +79,7 @@ last_scores = use("00.1")
 def chances_after(text):
     """A chance for each letter to come next. softmax makes chances of scores: lesson 05."""
     with no_grad():  # switches off the bookkeeping that only learning needs (lesson 02)
-        scores = model([tokenizer.encode(text)]).numpy()
+        scores = model([tokenizer.encode(text)]).numpy()  # .numpy(): the plain array
     return softmax(last_scores(scores)).numpy()
 
 
@@ -167,31 +167,39 @@ print(story)
 # Guess "yes" or "no".
 guess_2 = "no"  ### SOLUTION
 another = tell(seed=1)
-predict("00.P2", guess_2, lambda: "yes" if another == story else "no")
+predict("00.P2", guess_2, story, another)
 
 # %% [markdown]
 # ## Does it look the answers up?
 # Many people think that a GPT searches its training text and copies. Let us see. It was
-# trained on nine tenths of 20 000 stories, which can be made again. We take the first story that it wrote,
-# up to the line end, and look for it in all of them.
+# trained on nine tenths of 20 000 stories, which can be made again. Now it writes 24 stories at once, and we
+# look for each of them, up to its line end, in all that it was trained on.
 #
-# **Guess:** does the whole story stand there, word for word?
+# **Guess:** how many of the 24 stand there, word for word?
 
 # %%
-written, trained_on = story.split("\n")[1], "".join(stories(ENGLISH))
-guess_3 = "no"  ### SOLUTION
-predict("00.P3", guess_3, lambda: "yes" if written in trained_on else "no")
-for sentence in written.split(". "):
-    print("stands there:" if sentence in trained_on else "is new:      ", sentence)
-print("\nand with other random numbers:", another)
+rows = model.generate([tokenizer.encode("\nOne day, ")] * 24, 240, seed=0)
+written = [tokenizer.decode(row).split("\n")[1] for row in rows]
+trained_on = "".join(stories(ENGLISH))
+guess_3 = 0  ### SOLUTION
+predict("00.P3", guess_3, written, trained_on)
+
+# %%
+sentences = [s for text in written for s in text.split(". ")[:-1]]
+new = [s for s in sentences if s not in trained_on]
+print(f"{len(sentences) - len(new)} of its {len(sentences)} sentences stand there; these do not:")
+print("\n".join(f"    {s}" for s in new[:8]))
+print(f"it was trained on {len(trained_on):,} letters, and has {model.num_parameters():,} numbers")
 
 # %% [markdown]
-# The sentences are familiar, the story is new. There is no text in the model, only numbers from which it
-# computes chances, and every letter was a draw. (It makes mistakes: do its people keep their names?)
-#
+# It has learned short building blocks well, and puts them together anew; and now and then it writes what
+# nobody ever wrote, mistakes among it. There is no text in it: so few numbers could not hold so many letters.
+# Every letter was a draw from chances that it computed.
+
+# %% [markdown]
 # ## How good is it?
 # One number says so, the **loss**: how surprised the model is, on average, by the letter that really comes
-# (lesson 05). Lower is better. Three models write on from the same beginning:
+# (lesson 05), in the unit *nat*. Lower is better. Three models write on from the same beginning:
 #
 # - **untrained**: random numbers. All 46 letters are about equally likely, and then the loss is
 #   $\ln 46 = 3.83$ (why: lesson 05);
@@ -199,6 +207,7 @@ print("\nand with other random numbers:", another)
 # - **GPT**: sees up to 128 letters.
 
 # %%
+# You need not read this cell: it makes the other two models and lets all three write.
 new = "".join(stories(ENGLISH, 60, seed=1))  # stories that no model has seen
 new_ids = np.array(tokenizer.encode(new))
 windows = new_ids[: len(new_ids) // 129 * 129].reshape(-1, 129)

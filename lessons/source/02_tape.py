@@ -36,20 +36,17 @@ def f(a, b):
 
 
 guess_1 = 5  ### SOLUTION
-predict("02.P1", guess_1, lambda: (f(3.001, 4) - f(3, 4)) / 0.001)
+predict("02.P1", guess_1, f)
 
 # %% [markdown]
-# $a$ acts in two ways: through the product, with slope $b = 4$, and directly, with slope 1. The effects
-# **add**: 5.
-#
 # ## An operation and its way back
-# Break a computation into small steps, each with a known slope. Call the result of one step $y$, and let
-# `dy` be how fast *the end result* rises with that $y$. Then
+# An end result rises 0.7 times as fast as a product, and the product 4 times as fast as `a`. Then the end
+# rises 2.8 times as fast as `a`: rates multiply along a way. This is the **chain rule**.
+#
+# So break a computation into small steps, each with a known slope. Call the result of one step $y$, and let
+# `dy` be how fast *the end result* rises with that $y$ (not the $dy$ of $dy/dx$). Then
 #
 # $$\text{what this step adds to the slope for } a \;=\; dy \cdot \text{slope of this step with respect to } a$$
-#
-# This is the **chain rule**: rates multiply along a way. If the end rises 0.7 times as fast as the
-# product, and the product 4 times as fast as `a`, then the end rises 2.8 times as fast as `a`.
 
 # %% [markdown]
 # ## Exercise 02.1: a product
@@ -88,8 +85,11 @@ check("02.1", my_mul)
 # (its *parents*), and how fast it rises with each of them (its *slopes*). Such a number is a `Node`. What
 # is written down while the program runs forward is called the **tape**.
 #
-# Read the class below (`next(_clock)` gives 0, 1, 2, ...). The line to look at is the last one: the product
-# rises with `self` as fast as `other` is large, and the other way round. So its slopes stand crosswise.
+# A function like your `backward` could be kept with each number; here, where everything is one number, it is
+# enough to keep the slopes: for a product those that your `backward(1.0)` returns.
+#
+# Read the class below (`next(_clock)` gives 0, 1, 2, ...). The line to look at is the last one: the first
+# slope, that for `self`, is the value of `other`.
 
 # %%
 show(Node)
@@ -141,8 +141,7 @@ guess_2 = 4  ### SOLUTION
 predict("02.P2", guess_2, careless_gradient)
 
 # %% [markdown]
-# $f$ gave $a$ its 1. Then $m$ wrote its 4 over it: no error, only a model that learns badly. Where a
-# number is used twice, its gradients **add**.
+# Where a number is used twice, its gradients **add**.
 #
 # ## Exercise 02.3: the whole way back
 # Now for any computation. Write `my_backward(root)`:

@@ -2,13 +2,12 @@
 # # 07 Attention, looking: who looks at whom
 #
 # *"Mia went to the park with a cat. She …"* To write on, a model must look back: at **Mia**, to know
-# that *she* fits, and at **cat**. Attention is how each letter asks the ones before it, and takes what it
-# needs.
+# that *she* fits. Attention is how each letter asks the ones before it, and takes what it needs.
 #
 # After this lesson you can
 # 1. compute for one position whom it looks at and what it gets (`my_look`),
 # 2. write down who may look at whom (`my_causal_mask`),
-# 3. do it for all positions at once (`my_attention`), and recognise a loss that is too good.
+# 3. do it for all positions at once (`my_attention`), and recognise what goes wrong without the mask.
 #
 # *Time: 45 minutes for you, 12 seconds for the machine. Needs lesson 05 (softmax, the entropy floor) and
 # matrix products in NumPy.*
@@ -21,7 +20,7 @@ import numpy as np
 from tinygpt import GPT, AdamW, GPTConfig, no_grad
 from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, swap, use
 from tinygpt.lesson.storyteller import load
-from tinygpt.nn.attention import attention, attention_weights
+from tinygpt.nn.attention import attention, one_head
 
 # A small GPT, trained on little stories, letter by letter. It has 3 layers, one after the other, each with
 # 4 heads: 4 such looks, side by side.
@@ -34,13 +33,13 @@ plots.attention(
     {f"one of 12 (layer {layer}, head {head})": heads[layer, head]},
     list(prompt),
     "each row is a letter that looks, and dark is where it looks. This is the sharpest of the model's "
-    f"12 attention heads: its largest weight is {heads[layer, head].max(axis=-1).mean():.0%} on average. "
-    "Each row sums to 1, and the upper right is empty: nobody sees the future.",
+    f"12 attention heads: the letter that it looks at most gets {heads[layer, head].max(axis=-1).mean():.0%} "
+    "of a row, on average. Each row sums to 1, and the upper right is empty: nobody sees the future.",
 )
 
 # %% [markdown]
 # ## Three vectors for each letter
-# The model makes three vectors of D numbers at each position:
+# The model makes three vectors of D numbers at each of S positions:
 #
 # - the **query** $q$: what I am looking for,
 # - the **key** $k$: what I offer, to be found by,
@@ -53,17 +52,20 @@ plots.attention(
 # $$y = \sum_s w_s\, v_s, \qquad w = \text{softmax}\!\left(\frac{q \cdot k_1}{\sqrt D}, \frac{q \cdot k_2}{\sqrt D}, \dots\right)$$
 
 # %%
-# Why divide by the root of D? A guess first: q and k hold D = 64 independent random numbers with the mean 0
-# and the standard deviation 1. What is the standard deviation of q . k: 1, 8 or 64?
+# How large are such products? q and k hold D = 64 independent random numbers with the mean 0 and the standard
+# deviation 1. What is the standard deviation of q . k: 1, 8 or 64?
 guess_1 = 8  ### SOLUTION
 rng = np.random.default_rng(0)
 many_q, many_k = rng.standard_normal((2, 10_000, 64))
-predict("07.P1", guess_1, lambda: (many_q * many_k).sum(axis=-1).std())
+predict("07.P1", guess_1, many_q, many_k)
+for size in (1, 8):
+    w = np.exp(size * np.array([1.5, 0.3, -0.4, -1.1]))
+    print(f"four scores of size {size}: the weights {np.round(w / w.sum(), 4)}")
 
 # %% [markdown]
-# Each of the 64 products adds a variance (squared standard deviation) of 1; the root of the sum is 8.
-# With scores of size 8 one weight is nearly 1 and all others nearly 0; to move a score a little then changes
-# almost nothing, so there is hardly a slope to learn from. Divided by $\sqrt{64}$ they have size 1.
+# With large scores one weight is nearly 1 and all others nearly 0 (the second line above); to move a score a
+# little then changes almost nothing, so there is hardly a slope to learn from. Divided by $\sqrt D$ they have
+# size 1.
 #
 # ## Exercise 07.1: one query
 # Write the three steps. Loops are fine; so is NumPy: `keys @ q` gives all the products at once. `exp` must
@@ -93,8 +95,8 @@ gap = abs(look(q[-1], k, v) - heads[layer, head][-1] @ v).max()
 print(f"the {len(v[0])} numbers that the last letter gets differ from the model's by {gap:.0e}")
 
 # %%
-# Are the weights learned numbers, stored in the model? Guess "yes" or "no": if one letter of the text
-# changes (cat -> bat), do the weights of this head for the last letter change, with the same model?
+# One letter of the text changes (cat -> bat), the model stays the same. Do the weights of this head for the
+# last letter change? Guess "yes" or "no".
 guess_2 = "yes"  ### SOLUTION
 
 
@@ -102,25 +104,19 @@ def weights_of_the_last_letter(text):
     return model.trace(tokenizer.encode(text))[f"h.{layer}.attn.weights"][0, head, -1]
 
 
-def do_they_change():
-    other = weights_of_the_last_letter(prompt.replace("cat", "bat"))
-    return "yes" if abs(weights_of_the_last_letter(prompt) - other).max() > 1e-6 else "no"
-
-
-predict("07.P2", guess_2, do_they_change)
+one = weights_of_the_last_letter(prompt)
+predict("07.P2", guess_2, one, weights_of_the_last_letter(prompt.replace("cat", "bat")))
 
 # %% [markdown]
-# The *parameters* stay: matrices that make $q$, $k$, $v$ out of the numbers that stand for each letter.
-# The **weights** are computed anew for every text.
-#
 # ## Exercise 07.2: no looking ahead
 # While training, the whole text is there, and position 3 must guess letter 4. It must not see it. Write the
 # table of who may look: a row for each query, a column for each key, `True` where the query may look at the
 # key. A position may look at itself.
 #
-# When a model writes, it asks for the newest letters only: the `n_q` queries are the **last** `n_q` of the
-# `n_k` positions. For 2 queries and 4 keys:
-# `[[True, True, True, False], [True, True, True, True]]`.
+# When a model writes, it asks for the newest letters only. With 4 positions and 2 queries, these stand at the
+# last two positions, 2 and 3, and the table is `[[True, True, True, False], [True, True, True, True]]`. In
+# general the `n_q` queries are the **last** `n_q` of the `n_k` positions. (True and False, not 1 and 0: `~`
+# turns them round in the next exercise.)
 
 
 # %%
@@ -142,8 +138,8 @@ check("07.2", my_causal_mask)
 # `q`, `k`, `v` have the shape (B, H, T, D). `@` multiplies the last two axes and leaves the others alone;
 # `k.swapaxes(-1, -2)` exchanges the last two.
 #
-# To hide a key is to make its weight **exactly** 0, before the weights are divided by their sum. Which
-# score gives the weight 0? `np.where(mask, scores, ...)` puts it there.
+# To hide a key is to give it a **score** whose weight is exactly 0, so that it has no say in the largest score
+# and in the sum either. Which score is that? `np.where(mask, scores, ...)` puts it there.
 
 # %%
 causal_mask = use("07.2")
@@ -176,9 +172,8 @@ ids = np.array(
 mine = use("07.3")
 print(f"loss with the library's attention: {model.loss(ids[None, :-1], ids[None, 1:]).item():.6f}")
 with no_grad(), swap(attention, lambda q, k, v: (mine(q, k, v).astype(q.dtype), None)):
-    print(
-        f"loss with yours:                   {model.loss(ids[None, :-1], ids[None, 1:]).item():.6f}"
-    )
+    swapped = model.loss(ids[None, :-1], ids[None, 1:]).item()
+print(f"loss with the one swapped in:      {swapped:.6f}")
 
 # %% [markdown]
 # ## Break it on purpose
@@ -193,7 +188,8 @@ with no_grad(), swap(attention, lambda q, k, v: (mine(q, k, v).astype(q.dtype), 
 # **Guess:** without the mask, does the loss end above or below the floor?
 
 # %%
-# You need not read this cell: it makes the text, the two wrong attentions, and trains three models.
+# You need not read this cell: it makes the text, the two wrong attentions, and trains three models. (It says
+# twice how often a wrong one ran.)
 V, T = 8, 16
 rng = np.random.default_rng(0)
 chances, text = rng.dirichlet(0.5 * np.ones(V), size=V), [0]
@@ -243,8 +239,10 @@ with swap(attention, no_mask):
 with swap(attention, mask_too_late):
     runs["mask too late"] = train()
 ends = {name: np.mean(losses[-20:]) for name, (_, losses) in runs.items()}
+
+# %%
 guess_3 = "below"  ### SOLUTION
-predict("07.P3", guess_3, lambda: "below" if ends["no mask"] < floor else "above")
+predict("07.P3", guess_3, ends, floor)
 
 
 # %%
@@ -304,7 +302,7 @@ plots.attention(
 # **Next:** put 2 in place of 1 layer in `train`. What you did so far: `progress()`.
 
 # %%
-# The library's own: the formula first, then the fast form, which works through the queries in tiles and
-# leaves out the keys after each tile. Which line of each hides the future?
-show(attention_weights)
-show(attention)
+# The library's own, for one head of one text: yours, line by line. `visible` is the mask, and HIDDEN, -1e30,
+# stands for minus infinity: beside any other score its exp is 0. (show(attention) has the form that runs, for
+# all heads and texts, in tiles.)
+show(one_head)

@@ -14,6 +14,7 @@ import pytest
 from nbclient import NotebookClient
 
 from tinygpt.lesson.exercises import EXERCISES
+from tinygpt.lesson.guesses import GUESSES
 
 LESSONS = Path(__file__).parents[2] / "lessons"
 spec = importlib.util.spec_from_file_location("build", LESSONS / "build.py")
@@ -54,7 +55,7 @@ def test_the_notebook_is_what_its_source_makes(number, tmp_path):
 def test_the_rules(number):
     book = build.notebook(lesson(number))
     title = book.cells[0].source
-    assert 15 <= len(book.cells) <= 20
+    assert 15 <= len(book.cells) <= 22
     assert title.startswith(f"# # {number} "[2:]) and "After this lesson you can" in title
     assert re.search(r"\*Time: \d+ minutes for you, \d+ seconds for the machine\. Needs", title)
     assert len(re.findall(r"^\d\. ", title, re.M)) == 3
@@ -75,6 +76,9 @@ def test_the_rules(number):
         assert f'check("{e.id}", {e.name})' in code
         assert f'use("{e.id}")' in code, "the result of an exercise is used"
     assert 1 <= len(re.findall(r"^predict\(", code, re.M)) <= 3
+    for guess in re.findall(r"^predict\(.*", code, re.M):
+        assert "lambda" not in guess, "what is true stands in guesses.py, not above the guess"
+        assert re.match(r'predict\("\d\d\.P\d", guess_\d', guess)[0][9:14] in GUESSES
     assert ("plots." in code and "show(" in code) or number == "00"
     assert not re.search(r"^%|^!", code, re.M)
 
@@ -132,7 +136,7 @@ def run(number, answered, folder):
 
 def text_of(book):
     parts = []
-    for cell in book.cells:
+    for cell in book["cells"]:
         for output in cell.get("outputs", []):
             parts.append(output.get("text") or output.get("data", {}).get("text/plain", ""))
     return "\n".join(parts)
@@ -163,7 +167,7 @@ def test_blank(executed, number):
     text = text_of(executed[number, False])
     for e in EXERCISES.values():
         if e.lesson == number:
-            assert re.search(rf"^{e.id}   0/\d+$", text, re.M)
+            assert re.search(rf"^{e.id}: 0 of \d+ points$", text, re.M)
             assert f"{e.id}: with the library's answer, until yours is right" in text
             assert f"{e.blank_says}. Expected: {e.form}" in text
     assert "you said" not in text
@@ -175,12 +179,32 @@ def test_answered(executed, number):
     text = text_of(executed[number, True])
     for e in EXERCISES.values():
         if e.lesson == number:
-            points, total = re.search(rf"^{e.id}   (\d+)/(\d+)$", text, re.M).groups()
+            found = re.search(rf"^{e.id}: (\d+) of (\d+) points$", text, re.M)
+            points, total = found.groups()
             assert points == total
             assert f"{e.id}: with your {e.name}" in text
-    assert text.count(": right\n") + text.endswith(": right") >= 1
+    assert text.count(": right.") >= 1
     assert "not what happens" not in text, "the guesses in the source are right"
     assert "nan" not in re.findall(r"What to see: .*", text)[-1]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_no_guess_stands_on_the_screen_before_it_is_made(executed, number):
+        code = "\n".join(c.source for c in near if c.cell_type == "code")
+        shown = code + text_of({"cells": near})
+    what is printed and written up to the guess, the truth."""
+    answered = text_of(executed[number, True])
+    blank = executed[number, False]
+    for id, truth in re.findall(r"^(\d\d\.P\d)$(?:.*?)it is (.+?): right", answered, re.M | re.S):
+        at = next(i for i, c in enumerate(blank.cells) if f'predict("{id}"' in c.source)
+        near = blank.cells[at - 1 : at + 2]
+        shown = "\n".join(c.source for c in near if c.cell_type == "code") + text_of(
+            {"cells": near}
+        )
+        assert f"it is {truth}" not in shown
+        because = GUESSES[id].because
+        if isinstance(because, str) and because:
+            assert because[:40] not in text_of(blank)
 
 
 @pytest.mark.parametrize("number", NUMBERS)

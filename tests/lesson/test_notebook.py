@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinygpt import GPT, AdamW, GPTConfig, Tensor, op
-from tinygpt.lesson import check, hint, notebook, predict, progress, reveal, show, swap, use
+from tinygpt.lesson import case, check, hint, notebook, predict, progress, reveal, show, swap, use
 from tinygpt.lesson.exercises import loss as lesson05
 from tinygpt.nn import attention, cross_entropy, gelu, layer_norm, softmax
 
@@ -17,13 +17,14 @@ def fresh(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(notebook, "_record", None)
     monkeypatch.setattr(notebook, "_keep", True)
-    monkeypatch.setattr(notebook, "_accepted", {})
+    for name in ("_accepted", "_failed", "_refusals", "_hinted"):
+        monkeypatch.setattr(notebook, name, {})
 
 
 def test_check_of_a_right_answer(capsys):
     check("05.1", lesson05.softmax_answer)
     out = capsys.readouterr().out
-    assert out.startswith("05.1   9/9\n  yes  the shapes\n") and out.endswith("right\n")
+    assert out.startswith("05.1: 9 of 9 points\nright\n✓ yes the shapes\n")
     assert use("05.1") is lesson05.softmax_answer
     assert "with your my_softmax" in capsys.readouterr().out
 
@@ -31,7 +32,7 @@ def test_check_of_a_right_answer(capsys):
 def test_check_of_a_wrong_answer_shows_the_first_failure_alone(capsys):
     check("05.1", lesson05.no_shift)
     out = capsys.readouterr().out
-    assert out.startswith("05.1   3/9\n")
+    assert out.startswith("05.1: 3 of 9 points\nRight for small numbers.")
     assert out.count("expected") == 1
     assert use("05.1") is lesson05.softmax_answer  # the right one, for the lesson goes on
     assert "with the library's answer, until yours is right" in capsys.readouterr().out
@@ -47,7 +48,8 @@ def test_an_answer_that_got_worse_is_not_used(capsys):
     check("05.1", lesson05.softmax_answer)
     check("05.1", lesson05.no_shift)
     use("05.1")
-    assert capsys.readouterr().out.endswith("with the library's answer, until yours is right\n")
+    out = capsys.readouterr().out
+    assert out.endswith("with the library's answer, yours was right before: run its cell again\n")
 
 
 def test_the_same_mistake_three_times_offers_help(capsys):
@@ -65,6 +67,76 @@ def test_the_same_mistake_three_times_offers_help(capsys):
     assert 'reveal("05.1")' in capsys.readouterr().out
     check("05.1", lesson05.exp_forgotten)  # another mistake
     assert "The same mistake" not in capsys.readouterr().out
+
+
+def test_the_same_numbers_by_other_mistakes_are_not_the_same_mistake(capsys):
+    """Without a reason that is certain nothing is counted; and an hour later one begins anew."""
+    for k in range(5):
+        check("05.1", lambda z, k=k: np.abs(np.sin(z + k)).astype(z.dtype))
+        assert "The same mistake" not in capsys.readouterr().out
+
+
+def test_what_was_refused_hours_ago_does_not_count(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(notebook.time, "time", lambda: now[0])
+    for _ in range(3):
+        check("05.1", lesson05.no_shift)
+        now[0] += 1900.0
+    assert "The same mistake" not in capsys.readouterr().out
+
+
+def test_hints_can_be_seen_again(capsys):
+    hint("05.1")
+    plan = capsys.readouterr().out
+    hint("05.1")
+    capsys.readouterr()
+    hint("05.1", 1)
+    assert plan.splitlines()[1] in capsys.readouterr().out
+    notebook._hinted.clear()  # the next day
+    hint("05.1")
+    assert "hint 1 of 2" in capsys.readouterr().out
+
+
+def test_every_way_to_call_check(capsys):
+    def my_softmax(z):
+        return lesson05.softmax_answer(z)
+
+    for given in (("05.1", my_softmax), (my_softmax,), (5.1, my_softmax), (my_softmax, "05.1")):
+        check(*given)
+        assert capsys.readouterr().out.startswith("05.1: 9 of 9 points"), given
+    space = {"check": check}
+    with pytest.raises(ValueError, match="there is no my_softmax yet"):
+        exec('check("05.1")', space)
+    exec('my_softmax = lambda z: z\ncheck("05.1")', space)
+    assert "of 9 points" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="which exercise is that"):
+        check(lambda z: z)
+    progress()
+    assert capsys.readouterr().out.count("05.1") == 1  # one row, however it was called
+
+
+def test_the_inputs_of_the_failing_case(capsys):
+    with pytest.raises(ValueError, match="nothing was wrong yet"):
+        case("05.1")
+    check("05.1", lesson05.no_shift)
+    z = case("05.1")
+    assert z.max() >= 1e4 and "scores of 10000" in capsys.readouterr().out
+    z[...] = 0  # a copy: the exercise keeps its own
+    assert case("05.1").max() >= 1e4
+    check("13.2", lambda w, g, m, v, t, lr, *rest: w.__imul__(0.9))
+    assert len(case("13.2")) == 8  # with lr, betas, eps and decay
+    assert "lr" in capsys.readouterr().out
+
+
+def test_what_an_answer_prints_is_shown_once_and_shortly(capsys):
+    def noisy(z):
+        for _ in range(10_000):
+            print("z is", z)
+        return z
+
+    check("05.1", noisy)
+    out = capsys.readouterr().out
+    assert out.count("your function printed: z is") == 1 and len(out) < 2000
 
 
 def test_reveal_shows_an_answer_that_runs_and_the_library(capsys):
@@ -85,13 +157,13 @@ def test_reveal_shows_an_answer_that_runs_and_the_library(capsys):
     ],
 )  # fmt: skip
 def test_a_guess_beside_the_truth(capsys, guess, truth, verdict):
-    predict("07.P2", guess, lambda: truth)
+    predict("99.P2", guess, lambda: truth)
     out = capsys.readouterr().out
-    assert out.startswith("07.P2\nyou said") and verdict in out
+    assert out.startswith("99.P2\nyou said") and verdict in out
 
 
 def test_without_a_guess_the_truth_is_not_told(capsys):
-    predict("07.P2", None, lambda: pytest.fail("not before there is a guess"))
+    predict("99.P2", None, lambda: pytest.fail("not before there is a guess"))
     assert "no guess yet" in capsys.readouterr().out
 
 
@@ -100,7 +172,7 @@ def test_progress_is_kept_on_disk(tmp_path, capsys):
     assert "nothing tried yet" in capsys.readouterr().out
     check("05.1", lesson05.no_shift)
     check("05.1", lesson05.softmax_answer)
-    predict("05.P1", 3, lambda: 3)
+    predict("99.P1", 3, lambda: 3)
     notebook._record = None  # a new kernel
     capsys.readouterr()
     progress()
@@ -244,3 +316,8 @@ def test_swap_of_something_else():
     no_op = pytest.raises(TypeError, match="an op of the library, got function")
     with no_op, swap(lambda x: x, lambda x: x):
         pass
+
+
+def test_swap_without_with_says_that_it_did_nothing(capsys):
+    swap(gelu, lambda x: (x, lambda dy: dy))
+    assert "write `with swap(...):`" in capsys.readouterr().out

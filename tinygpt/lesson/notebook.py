@@ -6,10 +6,13 @@ begin anew.
 
 import ast
 import contextlib
+import copy
+import html
 import json
 import platform
+import re
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,8 @@ import numpy as np
 import tinygpt
 from tinygpt.backend import default_device
 from tinygpt.files import write_text
-from tinygpt.lesson.exercises import exercise
+from tinygpt.lesson.exercises import EXERCISES, LessonError, exercise
+from tinygpt.lesson.guesses import GUESSES, Guess
 from tinygpt.lesson.judge import Verdict, judge
 from tinygpt.lesson.output import in_notebook, say
 from tinygpt.lesson.source import show
@@ -26,7 +30,12 @@ from tinygpt.lesson.source import show
 OFFER_HINT_AFTER = 3  # refusals for the same mistake
 PROGRESS_FILE = "progress.json"
 
+HOUR = 3600.0  # seconds
+
 _accepted: dict[str, Any] = {}  # id -> the student's answer, while this kernel runs
+_failed: dict[str, Verdict] = {}  # id -> what was wrong with the last one
+_refusals: dict[str, list[tuple[float, str]]] = {}  # id -> when, and for which reason
+_hinted: dict[str, int] = {}  # id -> how many hints were shown
 _keep = True  # write the progress file?
 _lent: dict[str, Any] | None = None  # in a teacher's run: what `use` gives
 
@@ -42,31 +51,48 @@ def about() -> None:
 # ------------------------------------------------------------------------------------- guesses
 
 
-def predict(id: str, guess: Any, truth: Callable[[], Any]) -> None:
-    """Your guess beside the truth. Without a guess (None) it asks below, and the run goes on."""
+def predict(id: str, guess: Any, *evidence: Any) -> None:
+    """Your guess beside the truth, and why. Without a guess (None) it asks below, and the run goes
+    on. evidence: what the truth is worked out from (guesses.py); for a guess of your own, a
+    function that gives it."""
     if guess is not None:
-        _compare(id, guess, truth)
-    elif not (in_notebook() and _ask(id, truth)):
+        verdict, because = _compared(id, guess, evidence)
+        say(because, id, big=verdict)
+    elif not (in_notebook() and _ask(id, evidence)):
         print(f"{id}  no guess yet: put yours in the place of None, and run the cell again")
 
 
-def _compare(id: str, guess: Any, truth: Callable[[], Any]) -> None:
-    right = truth()
+def _compared(id: str, guess: Any, evidence: tuple[Any, ...]) -> tuple[str, str]:
+    """(the verdict, why it is so)"""
+    known = GUESSES.get(id) or Guess(lambda truth: truth())
+    right = known.truth(*evidence)
     guess = _read_guess(guess, right)
-    _note(id, guess=guess if isinstance(guess, int | float | str | bool) else repr(guess))
+    _note(id, guess=guess if isinstance(guess, int | float | str | bool) else str(guess))
     near = _distance(guess, right)
-    verdict = "right" if near <= 0.1 else "close" if near <= 0.3 else "not what happens. Why?"
-    say(f"you said {_shown(guess)}, it is {_shown(right)}: {verdict}", id)
+    verdict = "right" if near <= 0.1 else "close" if near <= 0.3 else "not what happens"
+    why = " Why?" if near > 0.3 and not known.because else ""
+    said = f"you said {_shown(guess)}, it is {_shown(right)}: {verdict}.{why}"
+    return said, known.reason(*evidence)
 
 
 def _read_guess(guess: Any, right: Any) -> Any:
-    """What was typed, as the kind of thing that the truth is: "1, 4" is (1, 4), "'no'" is no."""
+    """What was typed, as the kind of thing that the truth is: "1, 4" and "1 4" are (1, 4), "'no'"
+    is no, and so is False."""
     if isinstance(guess, str) and not isinstance(right, str):
+        text = guess.strip()
+        if isinstance(right, tuple):
+            text = re.sub(r"[\s,;]+", ", ", text.strip("()[]{} ")) + ","
         with contextlib.suppress(ValueError, SyntaxError):
-            guess = ast.literal_eval(guess.strip())
+            guess = ast.literal_eval(text)
+    if isinstance(right, str) and right in ("yes", "no"):
+        words = {"y": "yes", "n": "no", "true": "yes", "false": "no"}
+        guess = str(guess).strip().strip("\"'.!").lower()
+        return words.get(guess, guess)
     if isinstance(guess, str):
-        guess = guess.strip().strip("\"'")
-    return tuple(guess) if isinstance(guess, list) and isinstance(right, tuple) else guess
+        guess = guess.strip().strip("\"'.!")
+    if isinstance(right, tuple) and isinstance(guess, list | np.ndarray):
+        return tuple(int(v) if float(v).is_integer() else float(v) for v in np.ravel(guess))
+    return guess
 
 
 def _distance(guess: Any, right: Any) -> float:
@@ -87,8 +113,8 @@ def _shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def _ask(id: str, truth: Callable[[], Any]) -> bool:
-    """A field below the cell. False where there are no widgets."""
+def _ask(id: str, evidence: tuple[Any, ...]) -> bool:
+    """A field below the cell, the verdict beside it. False where there are no widgets."""
     try:
         import ipywidgets
         from IPython.display import display
@@ -97,61 +123,125 @@ def _ask(id: str, truth: Callable[[], Any]) -> bool:
     field = ipywidgets.Text(
         description=id, placeholder="your guess, then Enter", continuous_update=False
     )
-    below = ipywidgets.Output()
+    beside = ipywidgets.HTML()
 
     def answered(change: Any) -> None:
         text = change["new"].strip()
         if text:
-            with below:
-                below.clear_output()
-                _compare(id, text, truth)
+            verdict, because = _compared(id, text, evidence)
+            beside.value = f"<b>{html.escape(verdict)}</b> {html.escape(because)}"
 
     field.observe(answered, names="value")
-    display(field, below)
+    display(ipywidgets.VBox([field, beside]))
     return True
 
 
 # ------------------------------------------------------------------------------------- answers
 
 
-def check(id: str, answer: Any) -> None:
-    """Try an answer on every case of the exercise: what holds, and what fails first."""
+_ABSENT = object()
+
+
+def check(id: Any, answer: Any = _ABSENT) -> None:
+    """Try an answer on every case of the exercise: what holds, what is wrong, and why.
+
+    check("05.2", my_function), check(my_function), or check("05.2") for the last function of that
+    name. What is wrong is tried on inputs that `case("05.2")` gives you.
+    """
     if _lent is not None:
         return
+    id, answer = _meant(id, answer, sys._getframe(1).f_globals)
     e = exercise(id)
     verdict = judge(e, answer)
     if verdict.accepted:
         _accepted[id] = answer
+        _failed.pop(id, None)
     else:
         _accepted.pop(id, None)
+        _failed[id] = verdict
     entry = _note(id, verdict=verdict)
-    headline = f"{id}   {verdict.points}/{verdict.total}"
+    headline = f"{id}: {verdict.points} of {verdict.total} points"
+    printed = f"\nyour function printed: {verdict.printed.strip()[:200]}" if verdict.printed else ""
     if verdict.blank:
-        say(f"{e.blank_says}. Expected: {e.form}", headline)
+        say(f"{e.blank_says}. Expected: {e.form}{printed}", headline)
         return
-    text = str(verdict)
     if verdict.accepted:
-        text += "\nright"
-        if verdict.points < verdict.total:
-            text += (
-                ", but for one point: float64 came out where float32 went in. (np.sqrt(7) is a "
-                "float64 and makes its partner one; math.sqrt(7) is a plain number.)"
+        missed = next((name for held, name in verdict.lines if held is False), "")
+        said = "right"
+        if missed:
+            said += (
+                f", but for one point: {missed}. (np.sqrt(7) is a float64 and makes its partner "
+                "one; math.sqrt(7) is a plain number.)"
             )
-    elif entry["refused"].count(verdict.cause) >= OFFER_HINT_AFTER:
+        say(_rows(verdict), headline, big=said, good=True)
+        return
+    text = f"{_rows(verdict)}\n{verdict.where}{printed}"
+    if _again(id, verdict):
         text += f"\n{_next_help(id, entry)}"
-    say(text, headline)
+    say(text, headline, big=verdict.reason, good=False)
 
 
-def hint(id: str) -> None:
-    """The first time the plan, the second time nearly the answer, on another case."""
+def _rows(verdict: Verdict) -> str:
+    """What held and what did not, a line each."""
+    marks = {True: "✓ yes", False: "✗ NO ", None: "-    "}
+    return "\n".join(f"{marks[held]} {name}" for held, name in verdict.lines)
+
+
+def _meant(id: Any, answer: Any, names: dict[str, Any]) -> tuple[str, Any]:
+    """Which exercise and which answer. LessonError where that cannot be told."""
+    by_name = {e.name: e for e in EXERCISES.values()}
+    if answer is _ABSENT and callable(id):
+        found = by_name.get(getattr(id, "__name__", ""))
+        if found is None:
+            raise LessonError(
+                f'which exercise is that? check("05.2", {getattr(id, "__name__", "f")})'
+            )
+        return found.id, id
+    if callable(id) and not callable(answer):  # exchanged
+        id, answer = answer, id
+    e = exercise(id)
+    if answer is _ABSENT:
+        if e.name not in names:
+            raise LessonError(f"there is no {e.name} yet: run the cell in which you write it")
+        answer = names[e.name]
+    return e.id, answer
+
+
+def _again(id: str, verdict: Verdict) -> bool:
+    """Was it refused for the same reason several times within the hour?"""
+    if not verdict.reason:
+        return False
+    now, refusals = time.time(), _refusals.setdefault(id, [])
+    refusals.append((now, verdict.cause))
+    return sum(c == verdict.cause and now - t < HOUR for t, c in refusals) >= OFFER_HINT_AFTER
+
+
+def case(id: Any) -> Any:
+    """The inputs on which your last answer was wrong, to look at:   z = case("05.1")"""
+    e = exercise(id)
+    if e.id not in _failed or _failed[e.id].case is None:
+        raise LessonError(f'nothing was wrong yet: check("{e.id}", {e.name}) comes first')
+    failed = _failed[e.id].case
+    assert failed is not None
+    inputs = copy.deepcopy(failed.inputs)
+    print(f"{', '.join(e.given)}" + (f"   ({failed.about})" if failed.about else ""))
+    return inputs[0] if len(inputs) == 1 else inputs
+
+
+def hint(id: Any, n: int | None = None) -> None:
+    """The first time the plan, then nearly the answer, on another case. hint(id, 1) and hint(id, 2)
+    show one of them again."""
     if _lent is not None:
         return
-    e, entry = exercise(id), _note(id)
-    n = min(entry["hints"], 1)
-    _note(id, hints=min(entry["hints"] + 1, 2))
-    say(e.hints[n], f"{id}   hint {n + 1} of 2")
-    if entry["hints"] >= 1:
-        print(f'still stuck: reveal("{id}")')
+    e = exercise(id)
+    seen = _hinted.get(e.id, 0)
+    n = min(seen + 1, 2) if n is None else min(max(int(n), 1), 2)
+    _hinted[e.id] = max(seen, n)
+    entry = _note(e.id)
+    _note(e.id, hints=max(entry["hints"], n))
+    say(e.hints[n - 1], f"{e.id}   hint {n} of 2")
+    if seen >= 1:
+        print(f'still stuck: reveal("{e.id}")')
 
 
 def reveal(id: str) -> None:
@@ -159,22 +249,25 @@ def reveal(id: str) -> None:
     if _lent is not None:
         return
     e = exercise(id)
-    _note(id, revealed=True)
+    _note(e.id, revealed=True)
     show(e.answer)
     if e.library is not None:
         print("\nand in the library:")
         show(e.library)
 
 
-def use(id: str) -> Any:
+def use(id: Any) -> Any:
     """Your answer, if it was accepted; else a right one, so that the lesson goes on."""
     if _lent is not None:
         return _lent[str(id).zfill(4)]
     e = exercise(id)
-    if id in _accepted:
-        print(f"{id}: with your {e.name}")
-        return _accepted[id]
-    print(f"{id}: with the library's answer, until yours is right")
+    if e.id in _accepted:
+        print(f"{e.id}: with your {e.name}")
+        return _accepted[e.id]
+    entry = _read().get(e.id, {})
+    before = entry.get("total") and entry.get("points", 0) >= entry["total"] - 1
+    why = "yours was right before: run its cell again" if before else "until yours is right"
+    print(f"{e.id}: with the library's answer, {why}")
     return e.answer
 
 

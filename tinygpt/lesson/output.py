@@ -14,18 +14,30 @@ def in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def say(text: str, headline: str = "") -> None:
-    """Print; the headline so large that it is read from behind."""
+# pre would break lines inside of words; this breaks between them, and keeps the line ends
+STYLE = "white-space:pre-wrap;word-break:normal;overflow-wrap:break-word;max-width:60em;"
+COLOURS = {True: "#1a7f37", False: "#b3261e"}  # of what is right, and what is not
+
+
+def say(text: str, headline: str = "", *, big: str = "", good: bool | None = None) -> None:
+    """The headline, so large that it is read from behind; `big`, what helps, next in size; the rest
+    below. good: was it right?"""
     if not in_notebook():
-        print(f"{headline}\n{text}" if headline and text else headline or text)
+        print("\n".join(part for part in (headline, big, text) if part))
         return
     from IPython.display import display
 
-    large = f'<div style="font-size:190%;font-weight:bold">{html.escape(headline)}</div>'
-    body = f'<pre style="white-space:pre-wrap">{html.escape(text)}</pre>' if text else ""
-    plain = f"{headline}\n{text}".strip()
-    shown = {"text/plain": plain, "text/html": (large if headline else "") + body}
-    display(shown, raw=True)
+    colour = f"color:{COLOURS[good]};" if good is not None else ""
+    parts = [
+        (headline, f"font-size:190%;font-weight:bold;{colour}"),
+        (big, "font-size:125%;font-weight:600;margin:0.3em 0;"),
+        (text, "font-family:var(--jp-code-font-family, monospace);"),
+    ]
+    markup = "".join(
+        f'<div style="{STYLE}{style}">{html.escape(part)}</div>' for part, style in parts if part
+    )
+    plain = "\n".join(part for part, _ in parts if part)
+    display({"text/plain": plain, "text/html": markup}, raw=True)
 
 
 def show_picture(figure: Any, what_to_see: str) -> None:

@@ -10,8 +10,7 @@ import numpy as np
 from tinygpt.autograd.engine import Op
 
 
-@contextlib.contextmanager
-def swap(ours: Op, mine: Any) -> Iterator[None]:
+class swap:
     """Inside the `with`, every call of the op `ours` runs `mine`, a function of arrays that returns
     (y, backward), or an op.
 
@@ -23,6 +22,24 @@ def swap(ours: Op, mine: Any) -> Iterator[None]:
     how often yours ran and how far its first result was from the library's. RuntimeError where it
     was never called.
     """
+
+    def __init__(self, ours: Op, mine: Any):
+        self.exchange, self.entered = _exchanged(ours, mine), False
+
+    def __enter__(self) -> None:
+        self.entered = True
+        self.exchange.__enter__()
+
+    def __exit__(self, *error: Any) -> Any:
+        return self.exchange.__exit__(*error)
+
+    def __del__(self) -> None:
+        if not self.entered:
+            print("swap(...) alone exchanges nothing: write `with swap(...):` before the lines")
+
+
+@contextlib.contextmanager
+def _exchanged(ours: Op, mine: Any) -> Iterator[None]:
     if not isinstance(ours, Op):
         raise TypeError(f"swap exchanges an op of the library, got {type(ours).__name__}")
     function = mine.function if isinstance(mine, Op) else mine

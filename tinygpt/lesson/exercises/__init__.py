@@ -1,5 +1,7 @@
 """The exercises of every lesson, by their number."""
 
+from typing import Any
+
 from tinygpt.lesson.exercise import Exercise
 from tinygpt.lesson.exercises import attention, loss, step, tape, writes
 
@@ -8,9 +10,19 @@ EXERCISES: dict[str, Exercise] = {
 }
 
 
-def exercise(id: str) -> Exercise:
-    """The exercise of that number, "05.2" or "5.2". ValueError for one that there is not."""
-    id = str(id).zfill(4)
-    if id not in EXERCISES:
-        raise ValueError(f"there is no exercise {id!r}: expected one of {', '.join(EXERCISES)}")
-    return EXERCISES[id]
+class LessonError(ValueError):
+    """A call that cannot be, in words; a notebook shows these alone, without the way there."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def exercise(id: Any) -> Exercise:
+    """The exercise of that number: "05.2", "5.2" or 5.2. LessonError for one that there is not."""
+    number = str(id).zfill(4)
+    if number not in EXERCISES:
+        raise LessonError(
+            f"there is no exercise {number!r}: expected one of {', '.join(EXERCISES)}, as in "
+            'check("05.2", my_function)'
+        )
+    return EXERCISES[number]

@@ -1,0 +1,99 @@
+"""The guesses of the lessons: what is true, worked out from what the notebook has, and why.
+
+They stand here and not in the notebooks, so that nobody reads the answer before guessing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Guess:
+    """truth(*evidence): what is so, from what the lesson hands over. because: why, in a sentence or
+    two that are shown with the verdict; a text, or a function of the same evidence."""
+
+    truth: Callable[..., Any]
+    because: str | Callable[..., str] = ""
+
+    def reason(self, *evidence: Any) -> str:
+        return self.because if isinstance(self.because, str) else self.because(*evidence)
+
+
+def _yes(answer: Any) -> str:
+    return "yes" if answer else "no"
+
+
+def _first_step(point: Any, adam: Any, gradient: float) -> float:
+    p = point()
+    before = p.w.data[0]
+    optimizer = adam(p, lr=0.01)
+    (p.w[0] * gradient).backward()
+    optimizer.step()
+    return float(abs(p.w.data[0] - before))
+
+
+GUESSES: dict[str, Guess] = {
+    "00.P1": Guess(
+        lambda model, ids: model([ids]).shape,
+        lambda model, ids: (
+            f"One text, {len(ids)} places, and at each place a score for each of "
+            f"{model.config.vocab_size} letters."
+        ),
+    ),
+    "00.P2": Guess(
+        lambda story, another: _yes(story == another),
+        lambda story, another: f"With other random numbers:\n{another}",
+    ),
+    "00.P3": Guess(
+        lambda written, text: sum(story in text for story in written),
+        "Each story is new. Many of its sentences are not: the stories that it read are made of "
+        "few building blocks, and these it has learned.",
+    ),
+    "02.P1": Guess(
+        lambda f: (f(3.001, 4) - f(3, 4)) / 0.001,
+        "a acts in two ways: through the product, with the slope b = 4, and directly, with the "
+        "slope 1. The effects add: 5.",
+    ),
+    "02.P2": Guess(
+        lambda careless: careless(),
+        "f gave a its 1. Then m wrote its 4 over it: no error, only a model that learns badly.",
+    ),
+    "05.P1": Guess(
+        lambda letters: -np.log(1 / letters),
+        "Every letter has the chance 1/27, so every surprise is -ln(1/27) = ln 27. When "
+        "training starts from small random weights, the first loss should be near ln V, with V the number of "
+        "different letters (tokens, in general). If it is not, look for the bug first.",
+    ),
+    "05.P2": Guess(
+        lambda at: at(0.5001)[1] - at(0.5)[1],
+        lambda at: (
+            f"The loss changes by {at(0.5001)[0] - at(0.5)[0]:.1e}, and no letter wins that "
+            "did not win before."
+        ),
+    ),
+    "07.P1": Guess(
+        lambda q, k: (q * k).sum(axis=-1).std(),
+        "Each of the 64 products adds a variance (squared standard deviation) of 1; the root of "
+        "the sum is 8.",
+    ),
+    "07.P2": Guess(
+        lambda one, other: _yes(abs(one - other).max() > 1e-6),
+        "The parameters stay: matrices that make q, k, v out of the numbers that stand for each "
+        "letter. The weights are computed anew for every text.",
+    ),
+    "07.P3": Guess(lambda ends, floor: "below" if ends["no mask"] < floor else "above"),
+    "13.P1": Guess(
+        lambda *norms: float(np.linalg.norm(norms)), "The root of 9 + 16 + 144: the root of 169."
+    ),
+    "13.P2": Guess(
+        lambda point, adam: _first_step(point, adam, 1000.0) / _first_step(point, adam, 1.0),
+        "In m / sqrt(v) the size of a weight's gradient cancels, and its sign is left.",
+    ),
+    "13.P3": Guess(
+        lambda first: first["Adam, uncorrected"] / first["Adam"],
+        "0.1 / sqrt(0.001) is 3.16. Its first step is so many times as long, and it shoots past.",
+    ),
+}
