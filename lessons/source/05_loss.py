@@ -114,9 +114,7 @@ check("05.1", my_softmax)
 # - `dy`: how fast the end result rises with this loss. One number, to multiply with.
 # - `a[rows, targets]` picks one element in each row: in row 0 the one at `targets[0]`, and so on.
 #
-# A check looks at the sum of each row of your gradient: a number added to all scores of a row changes
-# nothing, so it must be 0. (One weakness is left in the forward half: a chance that is rounded to 0 has an
-# infinite surprise. The library's takes the logarithm of the formula above, and has none.)
+# (A chance that is rounded to 0 has an infinite surprise here; the library's form has not.)
 
 
 # %%
@@ -191,7 +189,8 @@ print(
 # %% [markdown]
 # The loss falls and then stands still. Training did not fail: after some letters several may follow, and
 # the letter before does not tell which.
-#
+
+# %% [markdown]
 # ## Exercise 05.3: the floor
 # What is the lowest loss on this text for a model that sees one letter back? Count the pairs:
 # `counts[a, b]` says how often b followed a. The best that a table can say after `a` are the shares in row

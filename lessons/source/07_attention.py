@@ -115,8 +115,7 @@ predict("07.P2", guess_2, one, weights_of_the_last_letter(prompt.replace("cat", 
 #
 # When a model writes, it asks for the newest letters only. With 4 positions and 2 queries, these stand at the
 # last two positions, 2 and 3, and the table is `[[True, True, True, False], [True, True, True, True]]`. In
-# general the `n_q` queries are the **last** `n_q` of the `n_k` positions. (True and False, not 1 and 0: `~`
-# turns them round in the next exercise.)
+# general the `n_q` queries are the **last** `n_q` of the `n_k` positions. (True and False, not 1 and 0.)
 
 
 # %%

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from tinygpt import GPT, SGD, Adam, AdamW, GPTConfig
+from tinygpt import GPT, SGD, Adam, AdamW, GPTConfig, clip_grad_norm
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, use
 from tinygpt.nn.module import Module
@@ -182,12 +182,10 @@ def my_learning_rate(step, peak, floor, warmup, total):
 
 check("13.3", my_learning_rate)
 
+
 # %%
 # What each of the three is for, in small GPTs that learn the alphabet: with it, and without. (You need not
 # read the code.)
-from tinygpt import clip_grad_norm
-
-
 def learn(make, clip=None, warmup=0, peak=None, broken=0, steps=80):
     """The losses, and the norm of all weights, at each step. At step `broken` a batch is nonsense, and its
     gradient 20 times as long."""
@@ -220,7 +218,7 @@ plots.with_and_without(
         "decay": ("norm of all weights", {"without": kept, "with": shrunk}),
     },
     f"left, a batch that is nonsense at step 40: without clipping the run ends at a loss of "
-    f"{plain[-1]:.0f}, with it at {careful[-1]:.2f}. Middle, a high rate at once or after 20 steps of warm-up: "
+    f"{plain[-1]:.0f}, with it at {careful[-1]:.2f}. Middle, a high rate at once, or after 20 steps: "
     f"{cold[-1]:.2f} and {warm[-1]:.5f}. Right: with decay the weights stop growing.",
     log=["clipping", "warm-up"],
 )
@@ -273,7 +271,6 @@ def mine():
 
 
 def the_library():
-    from tinygpt import clip_grad_norm
     from tinygpt.optim import learning_rate
 
     optimizers = []

@@ -190,17 +190,15 @@ def test_answered(executed, number):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_no_guess_stands_on_the_screen_before_it_is_made(executed, number):
-        code = "\n".join(c.source for c in near if c.cell_type == "code")
-        shown = code + text_of({"cells": near})
-    what is printed and written up to the guess, the truth."""
+    """In the untouched notebook, after Run All: neither the reasons that come with a verdict nor,
+    in what is printed and written around the guess, the truth."""
     answered = text_of(executed[number, True])
     blank = executed[number, False]
     for id, truth in re.findall(r"^(\d\d\.P\d)$(?:.*?)it is (.+?): right", answered, re.M | re.S):
         at = next(i for i, c in enumerate(blank.cells) if f'predict("{id}"' in c.source)
         near = blank.cells[at - 1 : at + 2]
-        shown = "\n".join(c.source for c in near if c.cell_type == "code") + text_of(
-            {"cells": near}
-        )
+        code = "\n".join(c.source for c in near if c.cell_type == "code")
+        shown = code + text_of({"cells": near})
         assert f"it is {truth}" not in shown
         because = GUESSES[id].because
         if isinstance(because, str) and because:

@@ -64,8 +64,9 @@ GUESSES: dict[str, Guess] = {
     "05.P1": Guess(
         lambda letters: -np.log(1 / letters),
         "Every letter has the chance 1/27, so every surprise is -ln(1/27) = ln 27. When "
-        "training starts from small random weights, the first loss should be near ln V, with V the number of "
-        "different letters (tokens, in general). If it is not, look for the bug first.",
+        "training starts from small random weights, the first loss should be near ln V, with V "
+        "the number of different letters (tokens, in general). If it is not, look for the bug "
+        "first.",
     ),
     "05.P2": Guess(
         lambda at: at(0.5001)[1] - at(0.5)[1],
