@@ -7,20 +7,28 @@ with the answers left out:
     ...                         `return None`; where nothing was returned, `name = None` with the
     ### END SOLUTION            first name that was assigned, or `pass`
     guess = 3.3  ### SOLUTION   becomes `guess = None`
+    ### ANSWER 05.1             such a block with the lines of that exercise's right answer
+                                (tinygpt/lesson/exercises), where alone they stand
 
 `notebook(path, answered=True)` keeps them: what the tests run.
 """
 
+import ast
+import inspect
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 
 import jupytext
 import nbformat
 
+from tinygpt.lesson.exercises import EXERCISES
+
 LESSONS = Path(__file__).resolve().parent
 BLOCK = re.compile(r"^( *)### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION\n", re.M | re.S)
 LINE = re.compile(r"^( *\w+) = .*  ### SOLUTION$", re.M)
+ANSWER = re.compile(r"^( *)### ANSWER (\d\d\.\d)\n", re.M)
 
 SETUP = """import importlib.util
 import sys
@@ -42,6 +50,26 @@ def setup_cell() -> str:
     project = tomllib.loads((LESSONS.parent / "pyproject.toml").read_text(encoding="utf-8"))
     url = project["project"].get("urls", {}).get("Repository")
     return SETUP.format(missing=URL.format(url=url) if url else NO_URL)
+
+
+def with_answers(source: str) -> str:
+    """The source, with each exercise's answer where it says so."""
+
+    def block(match: re.Match) -> str:
+        lines = textwrap.indent(body_of(EXERCISES[match[2]].answer), match[1])
+        return f"{match[1]}### BEGIN SOLUTION\n{lines}{match[1]}### END SOLUTION\n"
+
+    return ANSWER.sub(block, source)
+
+
+def body_of(function: object) -> str:
+    """The lines of a function below its signature and docstring, comments among them."""
+    code = textwrap.dedent(inspect.getsource(function))
+    tree = ast.parse(code).body[0]
+    last = tree.args.args[-1].end_lineno if ast.get_docstring(tree) is None else (
+        tree.body[0].end_lineno
+    )  # fmt: skip
+    return textwrap.dedent("".join(code.splitlines(keepends=True)[last:]))
 
 
 def blank(code: str) -> str:
@@ -67,7 +95,8 @@ def kept(code: str) -> str:
 
 def notebook(source: Path, answered: bool = False) -> nbformat.NotebookNode:
     """The notebook of a source: no outputs, fixed cell ids, a kernel that everybody has."""
-    book = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+    text = with_answers(source.read_text(encoding="utf-8"))
+    book = jupytext.reads(text, fmt="py:percent")
     cells = list(book.cells)
     cells.insert(1, nbformat.v4.new_code_cell(setup_cell()))
     for i, cell in enumerate(cells):

@@ -64,10 +64,7 @@ predict("00.P1", guess_1, model, ids)
 # %%
 def my_last_scores(scores):
     """scores (B, T, V) -> (V,): those that matter for writing on, of the first text"""
-    ### BEGIN SOLUTION
-    # which text, which place, which letters
-    return scores[0, -1]
-    ### END SOLUTION
+    ### ANSWER 00.1
 
 
 check("00.1", my_last_scores)
@@ -104,17 +101,7 @@ for text in ("\nOne day, Mi", "\nOne day, Mia went to the park with a "):
 # %%
 def my_draw(chances, u):
     """chances (V,), u from 0 to 1 -> the number of the letter that u falls into"""
-    ### BEGIN SOLUTION
-    # go along the line
-    gone = 0.0
-    for i in range(len(chances)):
-        # the end of this letter's stretch
-        gone += chances[i]
-        if u < gone:
-            return i
-    # rounding: the sum may be a little below 1
-    return len(chances) - 1
-    ### END SOLUTION
+    ### ANSWER 00.2
 
 
 check("00.2", my_draw)
@@ -130,16 +117,7 @@ check("00.2", my_draw)
 # %%
 def my_write(ids, n, block_size, choose):
     """A list: the ids, and n more after them. Leaves the caller's ids as they are."""
-    ### BEGIN SOLUTION
-    # a list of our own
-    ids = list(ids)
-    for _ in range(n):
-        # what the model sees
-        window = ids[-block_size:]
-        # one more
-        ids.append(choose(window))
-    return ids
-    ### END SOLUTION
+    ### ANSWER 00.3
 
 
 check("00.3", my_write)

@@ -76,15 +76,7 @@ for size in (1, 8):
 # %%
 def my_look(q, keys, values):
     """q (D,), S keys (S, D) and values (S, D) -> the mixture (D,)"""
-    ### BEGIN SOLUTION
-    # scores, one for each key
-    scores = keys @ q / math.sqrt(len(q))
-    # weights: positive, with the sum 1
-    weights = np.exp(scores - scores.max())
-    weights /= weights.sum()
-    # mix the values
-    return weights @ values
-    ### END SOLUTION
+    ### ANSWER 07.1
 
 
 check("07.1", my_look)
@@ -121,12 +113,7 @@ predict("07.P2", guess_2, one, weights_of_the_last_letter(prompt.replace("cat", 
 # %%
 def my_causal_mask(n_q, n_k):
     """(n_q, n_k) of True and False; the queries are the last n_q of n_k positions"""
-    ### BEGIN SOLUTION
-    # where each query stands, as a column
-    position = np.arange(n_k - n_q, n_k)[:, None]
-    # which keys are not after it
-    return np.arange(n_k)[None, :] <= position
-    ### END SOLUTION
+    ### ANSWER 07.2
 
 
 check("07.2", my_causal_mask)

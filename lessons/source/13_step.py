@@ -82,16 +82,7 @@ predict("13.P1", guess_1, 3, 4, 12)
 # %%
 def my_clip(grads, max_norm):
     """Scale the arrays in place so that their joint norm is at most max_norm -> the norm before"""
-    ### BEGIN SOLUTION
-    # one norm of everything
-    norm = math.sqrt(sum((g**2).sum() for g in grads))
-    # a factor, never above 1
-    factor = max_norm / norm if norm > max_norm else 1.0
-    # scale in place
-    for g in grads:
-        g *= factor
-    return norm
-    ### END SOLUTION
+    ### ANSWER 13.1
 
 
 check("13.1", my_clip)
@@ -135,18 +126,7 @@ predict("13.P2", guess_2, Point, Adam)
 # %%
 def my_adamw_step(w, g, m, v, t, lr, beta1, beta2, eps, decay):
     """One step, in place: changes w, m and v; returns nothing"""
-    ### BEGIN SOLUTION
-    # the decay
-    w *= 1 - lr * decay
-    # the two running means
-    m += (1 - beta1) * (g - m)
-    v += (1 - beta2) * (g * g - v)
-    # corrected for their start at 0
-    m_hat = m / (1 - beta1**t)
-    v_hat = v / (1 - beta2**t)
-    # the step
-    w -= lr * m_hat / (np.sqrt(v_hat) + eps)
-    ### END SOLUTION
+    ### ANSWER 13.2
 
 
 check("13.2", my_adamw_step)
@@ -167,17 +147,7 @@ check("13.2", my_adamw_step)
 # %%
 def my_learning_rate(step, peak, floor, warmup, total):
     """The learning rate of this step, counted from 1"""
-    ### BEGIN SOLUTION
-    # after the end
-    if step >= total:
-        return floor
-    # the warm-up: a straight line
-    if step < warmup:
-        return peak * step / warmup
-    # half a cosine wave
-    a = (step - warmup) / (total - warmup)
-    return floor + (peak - floor) * (1 + math.cos(math.pi * a)) / 2
-    ### END SOLUTION
+    ### ANSWER 13.3
 
 
 check("13.3", my_learning_rate)

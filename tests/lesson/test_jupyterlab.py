@@ -72,7 +72,7 @@ def test_run_all_in_jupyterlab(server, tmp_path):
         page.wait_for_function(KERNEL_IS_READY, timeout=90_000)
         _execute(page, "notebook:run-all-cells")
         saved = _saved_when_done(page, path)
-        check = page.get_by_text("05.1   0/9").first
+        check = page.get_by_text("05.1: 0 of 9 points").first
         check.scroll_into_view_if_needed()
         screenshot = tmp_path / "05_loss.png"
         page.screenshot(path=str(screenshot))
@@ -84,7 +84,7 @@ def test_run_all_in_jupyterlab(server, tmp_path):
     outputs = [output for cell in code for output in cell["outputs"]]
     assert not [o for o in outputs if o["output_type"] == "error"]
     html = "".join("".join(o.get("data", {}).get("text/html", "")) for o in outputs)
-    assert html.count("<img alt=") == 3 and "05.2   0/9" in html
+    assert html.count("<img alt=") == 3 and "05.2: 0 of 9 points" in html
     assert any("application/vnd.jupyter.widget-view+json" in o.get("data", {}) for o in outputs)
 
 

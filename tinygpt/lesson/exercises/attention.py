@@ -18,9 +18,12 @@ def _softmax(s, axis=-1):
 
 
 def look_answer(q, keys, values):
+    # scores, one for each key
     scores = keys @ q / math.sqrt(len(q))
+    # weights: positive, with the sum 1
     weights = np.exp(scores - scores.max())
     weights /= weights.sum()
+    # mix the values
     return weights @ values
 
 
@@ -362,7 +365,10 @@ LOOK = Exercise(
 
 
 def mask_answer(n_q, n_k):
-    return np.arange(n_k)[None, :] <= np.arange(n_k - n_q, n_k)[:, None]
+    # where each query stands, as a column
+    position = np.arange(n_k - n_q, n_k)[:, None]
+    # which keys are not after it
+    return np.arange(n_k)[None, :] <= position
 
 
 def not_oneself(n_q, n_k):

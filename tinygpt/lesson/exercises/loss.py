@@ -20,7 +20,9 @@ from tinygpt.nn.softmax import softmax
 
 
 def softmax_answer(z):
+    # shift each row, so that exp cannot overflow
     e = np.exp(z - z.max(axis=-1, keepdims=True))
+    # divide by the sum of the row
     return e / e.sum(axis=-1, keepdims=True)
 
 
@@ -890,10 +892,12 @@ CROSS_ENTROPY = Exercise(
 
 
 def floor_answer(counts):
-    n = counts.sum()
+    # the chances of what follows each letter
     p = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # the surprise of each pair; where none came, 0
     surprise = -np.log(np.where(counts > 0, p, 1))
-    return (counts / n * surprise).sum()
+    # the mean over all pairs of the text
+    return (counts * surprise).sum() / counts.sum()
 
 
 def _row_entropies(counts, axis=1):

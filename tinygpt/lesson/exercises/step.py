@@ -13,8 +13,11 @@ from tinygpt.optim.schedule import learning_rate
 
 
 def clip_answer(grads, max_norm):
+    # one norm of everything
     norm = math.sqrt(sum((g**2).sum() for g in grads))
-    factor = min(1.0, max_norm / norm) if norm else 1.0
+    # a factor, never above 1
+    factor = max_norm / norm if norm > max_norm else 1.0
+    # scale in place
     for g in grads:
         g *= factor
     return norm
@@ -435,11 +438,15 @@ CLIP = Exercise(
 
 
 def adamw_answer(w, g, m, v, t, lr, beta1, beta2, eps, decay):
+    # the decay
     w *= 1 - lr * decay
+    # the two running means
     m += (1 - beta1) * (g - m)
     v += (1 - beta2) * (g * g - v)
+    # corrected for their start at 0
     m_hat = m / (1 - beta1**t)
     v_hat = v / (1 - beta2**t)
+    # the step
     w -= lr * m_hat / (np.sqrt(v_hat) + eps)
 
 
@@ -941,10 +948,13 @@ ADAMW = Exercise(
 
 
 def rate_answer(step, peak, floor, warmup, total):
+    # after the end
     if step >= total:
         return floor
+    # the warm-up: a straight line
     if step < warmup:
         return peak * step / warmup
+    # half a cosine wave
     a = (step - warmup) / (total - warmup)
     return floor + (peak - floor) * (1 + math.cos(math.pi * a)) / 2
 

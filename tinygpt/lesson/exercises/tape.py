@@ -208,7 +208,9 @@ MUL = Exercise(
 
 
 def send_answer(node):
-    for parent, slope in zip(node.parents, node.slopes, strict=True):
+    # each parent with its slope
+    for parent, slope in zip(node.parents, node.slopes):
+        # its share comes to what it has
         parent.grad += slope * node.grad
 
 

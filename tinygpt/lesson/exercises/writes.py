@@ -8,6 +8,7 @@ from tinygpt.lesson.exercise import Case, Exercise, FormError, Outputs, Wrong, k
 
 
 def last_answer(scores):
+    # which text, which place, which letters
     return scores[0, -1]
 
 
@@ -119,11 +120,14 @@ LAST = Exercise(
 
 
 def draw_answer(chances, u):
+    # go along the line
     gone = 0.0
     for i in range(len(chances)):
+        # the end of this letter's stretch
         gone += chances[i]
         if u < gone:
             return i
+    # rounding: the sum may be a little below 1
     return len(chances) - 1
 
 
@@ -406,9 +410,13 @@ DRAW = Exercise(
 
 
 def write_answer(ids, n, block_size, choose):
+    # a list of our own
     ids = list(ids)
     for _ in range(n):
-        ids.append(choose(ids[-block_size:]))
+        # what the model sees
+        window = ids[-block_size:]
+        # one more
+        ids.append(choose(window))
     return ids
 
 
