@@ -93,7 +93,7 @@ for text in ("\nOne day, Mi", "\nOne day, Mia went to the park with a "):
 # How do we choose? Not always the likeliest: then the same beginning would always get the same text. We
 # **draw**, as from a bag with many tickets for likely letters and few for others.
 #
-# The computer gives a random number `u` between 0 and 1. Lay the letters side by side on a line from 0 to
+# The computer gives a random number `u`, at least 0 and below 1. Lay the letters side by side on a line from 0 to
 # 1, each as long as its chance. The letter that `u` falls into is drawn: with chances 0.5, 0.2, 0.3 and
 # `u` = 0.6 it is letter 1.
 

@@ -357,10 +357,13 @@ def _reason(
     known = _but_for_what_is_not_finite(exercise, evidence, cases, expected)
     if known:
         return known
+    nothing, cause = _nothing_back(cases)
+    if nothing:
+        return nothing, cause
     said, question = probes.sentence(evidence)
     if said:
         return f"{said}\n{question}", said
-    return _nan(exercise, cases, expected) or _nothing_back(cases)
+    return _nan(exercise, cases, expected) or ("", "")
 
 
 def _no_numbers(cases: list[Run]) -> str:
@@ -391,7 +394,10 @@ def _nothing_back(cases: list[Run]) -> tuple[str, str]:
     for run in cases:
         missing = [name for name, value in run.outputs.items() if value is None]
         if run.empty or (missing and len(missing) < len(run.outputs)):
-            said = "In some cases nothing comes back: a way through your function has no `return`."
+            said = (
+                "In some cases nothing comes back: a way through your function has no `return`, or "
+                "returns None."
+            )
             return f"{said}\nWhich way is that?", "no return"
     return "", ""
 

@@ -280,7 +280,11 @@ LOOK = Exercise(
             summed_over_channels,
             "You summed over the channels: one number for each key is left.",
             "Which axis goes: that of the keys, or that of the channels?",
-            (summed_over_everything,),
+        ),
+        Wrong(
+            summed_over_everything,
+            "You summed over everything: one number is left.",
+            "Which axis goes: that of the keys, or that of the channels?",
         ),
         Wrong(
             not_summed,
@@ -289,8 +293,8 @@ LOOK = Exercise(
         ),
         Wrong(
             over_the_largest,
-            "You left out the division: with values 1 the result should be 1.",
-            "What do the weights sum to?",
+            "Your largest weight is 1, and together they are more than 1.",
+            "By what is each weight of a softmax divided?",
         ),
         Wrong(
             root_of_the_scores,

@@ -31,6 +31,12 @@ def no_shift(z):
     return e / e.sum(axis=-1, keepdims=True)
 
 
+def shifted_by_division(z):
+    e = np.exp(z)
+    e = e / e.max(axis=-1, keepdims=True)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
 def one_shift_for_all(z):
     e = np.exp(z - z.max())
     return e / e.sum(axis=-1, keepdims=True)
@@ -196,6 +202,7 @@ SOFTMAX = Exercise(
             "Right for small numbers. But exp(10000) is larger than any float, and inf / inf is "
             "nan.",
             "Adding one number to a whole row changes no chance. Which number would help here?",
+            (shifted_by_division,),
         ),
         Wrong(
             one_shift_for_all,
@@ -719,9 +726,9 @@ CROSS_ENTROPY = Exercise(
         ),
         Wrong(
             target_forgotten,
-            "Every row should sum to 0, yours sums to dy / N: you push every score down, the right "
-            "one too.",
-            "Raising the score of the target lowers the loss. Which term says so?",
+            "Every row should sum to 0, yours sums to dy / N: you push every score down, the "
+            "right one too.",
+            "Where does the 1 of the target go off: in dz itself, or in a copy?",
         ),
         Wrong(
             dy_forgotten,
@@ -975,6 +982,12 @@ def the_likeliest_alone(counts):
     return -(weight * np.log(np.where(p.max(axis=1) > 0, p.max(axis=1), 1))).sum()
 
 
+def the_likeliest_alone_of_each(counts):
+    p = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    with np.errstate(all="ignore"):
+        return -np.log(p.max(axis=1)).mean()
+
+
 def last_letter_forgotten(counts):
     s = _shares(counts, np.maximum(counts.sum(axis=1, keepdims=True), 1))
     return (counts / counts.sum() * s)[:-1].sum()
@@ -1105,6 +1118,7 @@ FLOOR = Exercise(
             the_likeliest_alone,
             "You take the surprise of the likeliest letter alone.",
             "What really followed is often another one: how surprised is the model then?",
+            (the_likeliest_alone_of_each,),
         ),
         Wrong(
             last_letter_forgotten,

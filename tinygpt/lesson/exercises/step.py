@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tinygpt.lesson.exercise import Case, Exercise, Outputs, Property, Wrong, normal
+from tinygpt.lesson.exercise import Case, Exercise, FormError, Outputs, Property, Wrong, normal
 from tinygpt.optim.adam import AdamW
 from tinygpt.optim.clip import clip_grad_norm
 from tinygpt.optim.schedule import learning_rate
@@ -227,13 +227,6 @@ def returned_when_long(grads, max_norm):
     return norm if norm > max_norm else None
 
 
-def in_the_list(grads, max_norm):
-    norm = _norm(grads)
-    for i, g in enumerate(grads):
-        grads[i] = g * _right_factor(norm, max_norm)
-    return norm
-
-
 def nothing(*_):
     return None
 
@@ -249,7 +242,13 @@ def norm_after(grads, max_norm):
 
 def clipped(function, grads, max_norm) -> Outputs:
     arrays = [g.copy() for g in grads]  # what the caller has: putting others into the list is not
-    norm = function(list(arrays), max_norm)  # clipping them
+    given = list(arrays)  # clipping them
+    norm = function(given, max_norm)
+    if len(given) == len(arrays) and any(a is not b for a, b in zip(given, arrays)):
+        raise FormError(
+            "you put other arrays into the list: those that the caller has are as they were, and "
+            "they should be changed themselves"
+        )
     return {"the norm you return": norm} | {f"grads[{i}]": g for i, g in enumerate(arrays)}
 
 
@@ -288,11 +287,8 @@ CLIP = Exercise(
         Wrong(
             a_new_name,
             "The norm is right, and the arrays are as they were.",
-            "`g = g * factor` gives a new array a local name: which line changes the array itself?",
-            (
-                never_scaled,
-                in_the_list,
-            ),
+            "`g = ...` gives a name to another array: which line changes the array itself?",
+            (never_scaled,),
         ),
         Wrong(
             max_norm_ignored,

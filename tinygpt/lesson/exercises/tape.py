@@ -390,7 +390,7 @@ SEND = Exercise(
     observe=_sent,
     inputs=("expression", "x", "y", "the grad of the last node"),
     blank=nothing,
-    blank_says="no parent's grad has changed: not written yet, or something else was changed",
+    blank_says="no parent's grad is other than before",
     cases=(
         Case((_product_and_sum, 3.0, 4.0, 1.0), "x y + x: two ways lead to x"),
         Case((_product_and_sum, -2.0, 0.5, 0.7)),
@@ -727,7 +727,7 @@ BACKWARD = Exercise(
     inputs=("expression", "x", "y"),
     lends=(("send", "02.2"),),
     blank=nothing,
-    blank_says="every grad is still 0: not written yet, or nothing was put in at the root",
+    blank_says="the grads of x and y are still 0: nothing has reached them",
     cases=(
         Case((_product_and_sum, 3.0, 4.0)),
         Case((_diamond, 2.0, 3.0), "a diamond: two nodes use the same one"),

@@ -49,6 +49,10 @@ def already_chances(scores):
     return e / e.sum()
 
 
+def texts_for_places(scores):
+    return scores[0, len(scores) - 1]
+
+
 LAST = Exercise(
     id="00.1",
     name="my_last_scores",
@@ -105,6 +109,11 @@ LAST = Exercise(
             already_chances,
             "Those are chances: you took the softmax already.",
             "Which of the two was asked for, scores or chances?",
+        ),
+        Wrong(
+            texts_for_places,
+            "len(scores) counts the texts, and not the places.",
+            "Which axis counts the places, and how is its last element reached from the end?",
         ),
     ),
     hints=(
@@ -255,6 +264,23 @@ def one_back(chances, u):
     return draw_answer(chances, u) - 1
 
 
+def all_that_are_beyond(chances, u):
+    return np.where(np.cumsum(chances) > u)[0]
+
+
+def rank_the_other_way(chances, u):
+    order = np.argsort(chances)[::-1]
+    return int(order[draw_answer(chances[order], u)])
+
+
+def up_to_the_border(chances, u):
+    return _first_letter(chances, u, lambda before, after, c: u <= after)
+
+
+def border_by_search(chances, u):
+    return min(int(np.searchsorted(np.cumsum(chances), u)), len(chances) - 1)
+
+
 def many_draws(function, chances, us) -> Outputs:
     names = [f"the letter for u = {u:g} and chances {chances.tolist()}" for u in us]
     return {name: function(chances, u) for name, u in zip(names, us, strict=True)}
@@ -274,6 +300,7 @@ DRAW = Exercise(
         Case((np.array([0.1, 0.0, 0.6, 0.3]), _us), "a letter with the chance 0"),
         Case((np.array([0.02, 0.08, 0.1, 0.1, 0.7]), _us), "the likeliest letter is the last"),
         Case((np.array([0.3, 0.3, 0.3999]), (0.0, 0.4, 0.99995)), "rounding: the sum is below 1"),
+        Case((np.array([0.0, 0.4, 0.6]), (0.0, 0.2, 0.7)), "the first letter has the chance 0"),
     ),
     wrongs=(
         Wrong(
@@ -364,6 +391,7 @@ DRAW = Exercise(
             "You laid the letters on the line by their size, the likeliest first: as good a draw,"
             " but another letter for the same u.",
             "In which order do the chances stand that you were given?",
+            (rank_the_other_way,),
         ),
         Wrong(
             nothing_but_zero,
@@ -373,8 +401,9 @@ DRAW = Exercise(
         ),
         Wrong(
             yes_and_no,
-            "You give a yes or no for each letter.",
-            "Which of the yeses is the first, and what is its number?",
+            "You give something for every letter, and not one number.",
+            "Which is the first letter whose end lies beyond u?",
+            (all_that_are_beyond,),
         ),
         Wrong(
             from_the_back,
@@ -390,6 +419,13 @@ DRAW = Exercise(
             one_back,
             "Your number is one too small.",
             "At which round do you stop, and what is i then?",
+        ),
+        Wrong(
+            up_to_the_border,
+            "For u = 0 you give a letter with the chance 0: u is at least 0 and below 1, so a "
+            "stretch has its beginning, and not its end.",
+            "Smaller than, or also equal?",
+            (border_by_search,),
         ),
     ),
     hints=(
