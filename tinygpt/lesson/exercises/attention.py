@@ -679,6 +679,16 @@ def mask_inverted(q, k, v):
     return _softmax(np.where(np.tri(s.shape[-1], dtype=bool), -np.inf, s)) @ v
 
 
+def mask_inverted_low(q, k, v):
+    s = _scores(q, k)
+    return _softmax(np.where(np.tri(s.shape[-1], dtype=bool), -1e9, s)) @ v
+
+
+def mask_inverted_lowest(q, k, v):
+    s = _scores(q, k)
+    return _softmax(np.where(np.tri(s.shape[-1], dtype=bool), -1e30, s)) @ v
+
+
 def mask_upside_down(q, k, v):
     s = _scores(q, k)
     return _softmax(np.where(np.tri(s.shape[-1], dtype=bool).T, s, -np.inf)) @ v
@@ -904,6 +914,7 @@ ATTENTION = Exercise(
             mask_inverted,
             "You hid what may be seen: True means that a query may look.",
             "np.where(mask, a, b): which of the two goes where the mask is True?",
+            (mask_inverted_low, mask_inverted_lowest),
         ),
         Wrong(
             mask_upside_down,

@@ -920,6 +920,10 @@ def rows_count_alike(counts):
     return _row_entropies(counts).mean()
 
 
+def rows_that_come_count_alike(counts):
+    return _row_entropies(counts)[counts.sum(axis=1) > 0].mean()
+
+
 def of_the_pair(counts):
     p = counts / counts.sum()
     return -(p * np.log(np.where(p > 0, p, 1))).sum()
@@ -1060,6 +1064,7 @@ FLOOR = Exercise(
             rows_count_alike,
             "You gave every letter the same say. A letter that comes often is met often.",
             "With what weight should the entropy of row a count?",
+            (rows_that_come_count_alike,),
         ),
         Wrong(
             of_the_pair,

@@ -1252,6 +1252,40 @@ nothing_returned_at_the_end, *nothing_returned_at_the_end_ways = _rates(
 )
 
 
+_, *from_the_start_ways = _rates(
+    "from_the_start",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.cos(math.pi * step / total)) / 2
+    ),
+)
+_, *begins_with_nothing_ways = _rates(
+    "begins_with_nothing",
+    up=lambda step, peak, floor, warmup, total: peak * (step - 1) / warmup,
+)
+_, *rises_from_the_floor_ways = _rates(
+    "rises_from_the_floor",
+    up=lambda step, peak, floor, warmup, total: floor + (peak - floor) * step / warmup,
+)
+_, *a_whole_wave_ways = _rates(
+    "a_whole_wave",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.cos(2 * math.pi * _along(step, warmup, total))) / 2
+    ),
+)
+_, *in_degrees_ways = _rates(
+    "in_degrees",
+    down=lambda step, peak, floor, warmup, total: (
+        floor + (peak - floor) * (1 + math.cos(180 * _along(step, warmup, total))) / 2
+    ),
+)
+_, *a_straight_line_ways = _rates(
+    "a_straight_line",
+    down=lambda step, peak, floor, warmup, total: (
+        peak + (floor - peak) * _along(step, warmup, total)
+    ),
+)
+
+
 def warmup_as_a_share(step, peak, floor, warmup, total):
     if step <= warmup * total:
         return peak * step / (warmup * total)
@@ -1286,6 +1320,7 @@ RATE = Exercise(
             from_the_start,
             "At the end of the warm-up your rate jumps down: the cosine began at step 0.",
             "Where does the curve begin, and how long is it?",
+            (*from_the_start_ways,),
         ),
         Wrong(
             floor_forgotten,
@@ -1296,11 +1331,13 @@ RATE = Exercise(
             begins_with_nothing,
             "The first step has the rate 0: nothing is learned from its batch.",
             "Steps are counted from 1. What is the rate of step 1 of 5?",
+            (*begins_with_nothing_ways,),
         ),
         Wrong(
             rises_from_the_floor,
             "Your warm-up starts at the floor.",
             "At which rate would step 0 be, on a straight line through nothing?",
+            (*rises_from_the_floor_ways,),
         ),
         Wrong(
             nothing_after_the_end,
@@ -1316,16 +1353,19 @@ RATE = Exercise(
             a_whole_wave,
             "Your rate goes down and up again: that is a whole wave.",
             "From the top to the bottom of a cosine: which part of a full turn is that?",
+            (*a_whole_wave_ways,),
         ),
         Wrong(
             in_degrees,
             "Your rate jumps up and down: math.cos does not take degrees.",
             "What is half a turn in radians?",
+            (*in_degrees_ways,),
         ),
         Wrong(
             a_straight_line,
             "That is the linear schedule: a straight line down.",
             "Which function falls slowly, then fast, then slowly again?",
+            (*a_straight_line_ways,),
         ),
         Wrong(
             rises_again,
