@@ -50,8 +50,10 @@ def show_picture(figure: Any, what_to_see: str) -> None:
         data = base64.b64encode(file.getvalue()).decode("ascii")
         alt = html.escape(what_to_see, quote=True)
         shown = {
-            "text/plain": f"[picture] {what_to_see}",
-            "text/html": f'<img alt="{alt}" src="data:image/png;base64,{data}">',
+            "text/plain": f"[picture]\nWhat to see: {what_to_see}",
+            "text/html": f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+            f'<div style="{STYLE}">What to see: {html.escape(what_to_see)}</div>',
         }
         display(shown, raw=True)
-    print(f"What to see: {what_to_see}")
+    else:
+        print(f"What to see: {what_to_see}")
