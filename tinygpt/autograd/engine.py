@@ -79,7 +79,7 @@ class Node:
             return
         self.grad = dy.copy() if self.retain else None  # others may hold dy
         try:
-            for i, g in enumerate(guards.one_for_each(backward(dy), parents)):
+            for i, g in enumerate(guards.one_for_each(backward(dy), parents)):  # a tuple of them
                 if g is not None and (parent := parents[i]) is not None:
                     if callable(g):  # f(out, add) of the contract
                         g = g(*parent.place()) if parent.is_leaf else g(None, False)
@@ -115,7 +115,7 @@ class Op(Generic[Inputs]):
         try:
             y, backward = guards.pair(self.name, self.function(*arrays, **settings), wanted)
             outputs = tuple(map(Tensor, y)) if type(y) is tuple else (Tensor(y),)
-            guards.same_dtype(parents, outputs, settings)
+            guards.same_dtype(parents, outputs, settings)  # float32 stays float32
             if wanted:
                 node = outputs[0].node = Node(self.name, backward, parents, outputs[0].data)
                 if type(y) is tuple:  # each output has a Node that puts its dy into the op's list;

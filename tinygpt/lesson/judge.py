@@ -338,25 +338,19 @@ def _reason(
     alike = [w for w, theirs in mistakes if _same(evidence.runs, theirs)]
     if len(set(map(id, alike))) == 1:
         return f"{alike[0].suspicion}\n{alike[0].question}", alike[0].function.__name__
-    broken = next((run for run in cases if run.error), None)
-    if broken is not None and broken.error is not None:
-        meaning = explain(broken.error)
-        if broken.error.kind == "FormError":
-            meaning = broken.error.message[0].upper() + broken.error.message[1:] + "."
-        if meaning:
-            return meaning, meaning
-    other = _no_numbers(cases)
-    if other:
-        return other, other
-    changed = _changing(cases)
-    if changed:
-        return changed, changed
-    numbers = _numbers_for_truths(cases, expected)
-    if numbers:
-        return numbers, "numbers for True and False"
     known = _but_for_what_is_not_finite(exercise, evidence, cases, expected)
     if known:
         return known
+    wrong = [run for run, want in zip(cases, expected, strict=True)
+             if not _right(exercise, run, want)]  # fmt: skip
+    # an error explains what is wrong only where nothing was wrong before it
+    meaning = _error_in_words(wrong[0]) if wrong else ""
+    for said in (meaning, _no_numbers(cases), _changing(cases)):
+        if said:
+            return said, said
+    numbers = _numbers_for_truths(cases, expected)
+    if numbers:
+        return numbers, "numbers for True and False"
     nothing, cause = _nothing_back(cases)
     if nothing:
         return nothing, cause
@@ -364,6 +358,15 @@ def _reason(
     if said:
         return f"{said}\n{question}", said
     return _nan(exercise, cases, expected) or ("", "")
+
+
+def _error_in_words(run: Run) -> str:
+    """What the error of a run means; "" where there is none, or none that is known."""
+    if run.error is None:
+        return ""
+    if run.error.kind == "FormError":  # the exercise's own words
+        return run.error.message[0].upper() + run.error.message[1:] + "."
+    return explain(run.error)
 
 
 def _no_numbers(cases: list[Run]) -> str:

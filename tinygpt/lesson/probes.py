@@ -74,7 +74,7 @@ def neighbour(e: Evidence) -> tuple[str, str] | None:
     for k, name in enumerate(inputs):
         for words, change in _changes(name):
             if _all_are(e, pairs, lambda case, k=k, change=change: _with(case, k, change)):
-                return f"Yours is what comes out {words}.", f"Where does {name} come in?"
+                return f"Yours is what comes out {words}.", f"As what should {name} come in?"
     for i, k in itertools.combinations(range(len(inputs)), 2):
         if _all_are(e, pairs, lambda case, i=i, k=k: _swapped(case, i, k)):
             return (f"{inputs[i]} and {inputs[k]} are exchanged.",

@@ -257,7 +257,7 @@ class Trainer:
         if self.best is not None:
             shown["best"] = f"{self.best[1]:.3f}"
         bar.set_postfix(shown, refresh=False)
-        if done == 2 * a.logging_steps and step < a.max_steps:
+        if done == 2 * a.logging_steps and step < a.max_steps:  # said once, when the pace is known
             left = (a.max_steps - step) * seconds / done
             bar.write(f"about {_duration(left)} for the {a.max_steps - step:,} steps left")
         return asked

@@ -79,6 +79,10 @@ def divided(a, b):
     return a * b, lambda dy: (dy / a if a else 0.0, dy / b)
 
 
+def divided_crosswise(a, b):
+    return a * b, lambda dy: (dy / b, dy / a if a else 0.0)
+
+
 def no_slope(a, b):
     return a * b, lambda dy: (0.0, 0.0)
 
@@ -182,6 +186,7 @@ MUL = Exercise(
             divided,
             "You divide dy. A product rises the faster with a, the larger b is.",
             "Times or divided by, and by which of the two?",
+            (divided_crosswise,),
         ),
         Wrong(
             the_same_for_both,
