@@ -80,8 +80,13 @@ def test_jupyterlab_is_started_in_the_folder(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: object())
     monkeypatch.setattr(command.subprocess, "run", run)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
     assert main(["lessons", str(tmp_path / "mine")]) == 0
-    assert started == [[sys.executable, "-m", "jupyterlab", f"--notebook-dir={tmp_path / 'mine'}"]]
+    expected = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={tmp_path / 'mine'}"]
+    assert started == [expected]
+    monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)  # root, as in many containers
+    assert main(["lessons", str(tmp_path / "mine")]) == 0
+    assert started[1] == [*expected, "--allow-root"]
 
 
 # -------------------------------------------------------------------------------------- check
