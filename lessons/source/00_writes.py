@@ -9,7 +9,7 @@
 # 2. draw the next letter from a list of chances (`my_draw`),
 # 3. write the loop that makes it write (`my_write`), and run your loop.
 #
-# *Time: 30 minutes for you, 10 seconds for the machine. Needs: Python, lists, a little NumPy (indexing).
+# *Time: 30 minutes for you, 15 seconds for the machine. Needs: Python, lists, a little NumPy (indexing).
 # Nothing else: this is the first lesson.*
 
 # %%

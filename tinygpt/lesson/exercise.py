@@ -110,6 +110,7 @@ class Exercise:
     properties: tuple[Property, ...] = ()
     observe: Callable[..., Outputs] = call  # observe(function, *inputs): how it is tried
     inputs: tuple[str, ...] = ()  # the names of a case's inputs, where they are not the answer's
+    in_place: bool = False  # the task is to change what is given
     lends: tuple[tuple[str, str], ...] = ()  # ("send", "02.2"): what the lesson gives to the answer
     library: Any = None  # where the library does it, for `reveal`; None: `answer` is shown
     locked: tuple[Any, ...] = ()  # ops of the library that answer it: they refuse while it is tried

@@ -86,6 +86,8 @@ def judge_runs(exercise: Exercise, runs: list[Run]) -> Verdict:
     points = sum(weight[name] for name, failure in parts.items() if failure is None)
     seen = any(run.outputs for run in cases)
     labels = {EQUAL: f"equal to the right answer, in all {len(cases)} cases"}
+    if exercise.in_place:
+        labels[UNTOUCHED] = "a second call agrees"
     lines = tuple(
         (failure is None if seen or name == EQUAL else None, labels.get(name, name))
         for name, failure in parts.items()

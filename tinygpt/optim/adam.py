@@ -65,14 +65,14 @@ class Adam(Optimizer):
             w *= 1 - self.lr * decay
         elif decay:
             g = with_decay(g, w=w, decay=decay)
-        toward = g - m  # each mean goes a share of the way to what is new
-        toward *= 1 - beta1
-        m += toward
-        toward = xp.multiply(g, g, out=toward)
-        toward -= v
-        toward *= 1 - beta2
-        v += toward
-        root = xp.sqrt(v, out=toward)
+        to_g = g - m  # each mean goes a share of the way to what is new
+        to_g *= 1 - beta1
+        m += to_g
+        to_square = xp.multiply(g, g, out=to_g)  # one array, a new name for each thing in it
+        to_square -= v
+        to_square *= 1 - beta2
+        v += to_square
+        root = xp.sqrt(v, out=to_square)
         root *= 1 / math.sqrt(1 - beta2**self.steps)  # sqrt(v') in place of sqrt(v)
         root += self.eps
         w -= self.direction(m, g, root)

@@ -285,8 +285,8 @@ BUGS = [
     Bug(
         "Adam's epsilon inside the root",
         "optim/adam.py",
-        "        root = xp.sqrt(v, out=toward)\n",
-        "        root = xp.sqrt(v + self.eps, out=toward)\n",
+        "        root = xp.sqrt(v, out=to_square)\n",
+        "        root = xp.sqrt(v + self.eps, out=to_square)\n",
         "layer norm has it there",
     ),
     Bug(
