@@ -16,7 +16,7 @@
 import numpy as np
 
 from tinygpt import GPT, no_grad
-from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, use
+from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, use
 from tinygpt.lesson.storyteller import load
 from tinygpt.nn import softmax
 from tinygpt.text.stories import ENGLISH, stories

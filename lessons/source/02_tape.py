@@ -27,7 +27,7 @@
 # %%
 from tinygpt import Tensor
 from tinygpt.autograd.engine import latest_first
-from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, use
+from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, use
 from tinygpt.lesson.node import Node
 
 

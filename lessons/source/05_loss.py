@@ -33,7 +33,7 @@
 import numpy as np
 
 from tinygpt import Tensor
-from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, swap, use
+from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, swap, use
 from tinygpt.nn import cross_entropy
 
 p = np.linspace(0.01, 1, 200)

@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from tinygpt import GPT, AdamW, GPTConfig, no_grad
-from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, swap, use
+from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, swap, use
 from tinygpt.lesson.storyteller import load
 from tinygpt.nn.attention import attention, one_head
 

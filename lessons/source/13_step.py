@@ -20,7 +20,7 @@ import numpy as np
 
 from tinygpt import GPT, SGD, Adam, AdamW, GPTConfig, clip_grad_norm
 from tinygpt.autograd.parameters import Parameter
-from tinygpt.lesson import check, hint, plots, predict, progress, reveal, show, use
+from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, use
 from tinygpt.nn.module import Module
 
 
@@ -49,8 +49,7 @@ plots.valley(
     height,
     {"SGD, lr 0.3": slow, "SGD, lr 1.9": fast},
     f"the star is the lowest point. After 60 steps, 0.3 (it slides along the middle) is still "
-    f"{abs(slow[-1, 0]):.1f} away; 1.9 is nearer, {abs(fast[-1, 0]):.1f}, but jumps from wall to wall. "
-    "Above 2 it would fly out.",
+    f"{abs(slow[-1, 0]):.1f} away; 1.9 is nearer, {abs(fast[-1, 0]):.1f}, but jumps from wall to wall.",
 )
 
 # %% [markdown]
@@ -258,10 +257,10 @@ def the_library():
 losses, theirs = train_with(mine()), train_with(the_library())
 gap = max(abs(a - b) for a, b in zip(losses, theirs))
 plots.curves(
-    {"yours": losses, "the library's": theirs},
-    f"yours and the library's differ by {gap:.0e} at most: "
-    + ("two curves that lie on each other. " if gap < 1e-4 else "something in yours is otherwise. ")
-    + f"They start at ln 26 = {np.log(26):.2f} and end at {losses[-1]:.3f}.",
+    {"clip, adamw_step, rate": losses, "the library's": theirs},
+    f"the two differ by {gap:.0e} at most: "
+    + ("curves that lie on each other. " if gap < 1e-4 else "something is otherwise. ")
+    + f"They start near ln 26 = {np.log(26):.2f}, at {losses[0]:.2f}, and end at {losses[-1]:.3f}.",
     limits={"ln 26: knows nothing": np.log(26)},
 )
 
@@ -319,6 +318,6 @@ plots.valley(
 # so far: `progress()`.
 
 # %%
-# The library's own: the formula is in the words at the top, and `remember` and `update` are your lines,
-# written so that they make one new array only. (AdamW decays w itself: the branch DECOUPLED.)
+# The library's own: first the paper's lines, which are yours; then `update`, the same in one new array only.
+# (AdamW decays w itself: the branch DECOUPLED.)
 show(Adam)

@@ -88,8 +88,13 @@ def judge_runs(exercise: Exercise, runs: list[Run]) -> Verdict:
     labels = {EQUAL: f"equal to the right answer, in all {len(cases)} cases"}
     if exercise.in_place:
         labels[UNTOUCHED] = "a second call agrees"
+    unseen = {name for name in parts if name not in (SHAPES, EQUAL, UNTOUCHED)}
+    unseen = unseen if parts[SHAPES] else set()  # of results of another shape nobody knows
     lines = tuple(
-        (failure is None if seen or name == EQUAL else None, labels.get(name, name))
+        (
+            None if name in unseen or not (seen or name == EQUAL) else failure is None,
+            labels.get(name, name),
+        )
         for name, failure in parts.items()
     )
     failed = {name: f for name, f in parts.items() if f is not None and name != DTYPE}
@@ -347,7 +352,7 @@ def _reason(
              if not _right(exercise, run, want)]  # fmt: skip
     # an error explains what is wrong only where nothing was wrong before it
     meaning = _error_in_words(wrong[0]) if wrong else ""
-    for said in (meaning, _no_numbers(cases), _changing(cases)):
+    for said in (meaning, _no_numbers(cases), _changing(exercise, cases)):
         if said:
             return said, said
     numbers = _numbers_for_truths(cases, expected)
@@ -382,8 +387,13 @@ def _no_numbers(cases: list[Run]) -> str:
     return ""
 
 
-def _changing(cases: list[Run]) -> str:
+def _changing(exercise: Exercise, cases: list[Run]) -> str:
     """An answer that changes what it was given, or that gives two results."""
+    if any(not run.untouched for run in cases) and exercise.in_place:
+        return (
+            "You change something that should stay as it is: not all that is given is to be "
+            "changed.\nWhich of the arguments stands on the left of a line of yours?"
+        )
     if any(not run.untouched for run in cases):
         return ("You change what you were given, which belongs to the caller: the next call finds "
                 "other numbers.\nWhich line makes an array or list of your own first?")  # fmt: skip
@@ -415,7 +425,7 @@ def _but_for_what_is_not_finite(
     whole = [i for i, run in enumerate(evidence.runs) if _finite(run)]
     broken = [run for run in cases if not _finite(run)]
     wrong = [i for i in whole if i < len(cases) and not _right(exercise, cases[i], expected[i])]
-    if len(broken) != 1 or len(wrong) < 2 or not broken[0].case.about:
+    if len(broken) != 1 or not wrong or len(cases) < 3 or not broken[0].case.about:
         return None
     mine = [evidence.runs[i] for i in whole]
     alike = [

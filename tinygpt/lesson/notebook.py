@@ -155,7 +155,6 @@ def check(id: Any, answer: Any = _ABSENT) -> None:
     verdict = judge(e, answer)
     if verdict.accepted:
         _accepted[id] = answer
-        _failed.pop(id, None)
     else:
         _accepted.pop(id, None)
         _failed[id] = verdict
@@ -175,7 +174,9 @@ def check(id: Any, answer: Any = _ABSENT) -> None:
             )
         say(_rows(verdict), headline, big=said, good=True)
         return
+    given = ", ".join(e.given)
     text = f"{_rows(verdict)}\n{verdict.where}{printed}"
+    text += f'\nto look at this case:  {given} = case("{id}")'
     if _again(id, verdict):
         text += f"\n{_next_help(id, entry)}"
     say(text, headline, big=verdict.reason, good=False)
@@ -209,7 +210,7 @@ def _meant(id: Any, answer: Any, names: dict[str, Any]) -> tuple[str, Any]:
 
 def _again(id: str, verdict: Verdict) -> bool:
     """Was it refused for the same reason several times within the hour?"""
-    if not verdict.reason:
+    if not verdict.cause.isidentifier():  # the name of a known mistake; a probe's words may be many
         return False
     now, refusals = time.time(), _refusals.setdefault(id, [])
     refusals.append((now, verdict.cause))
@@ -240,7 +241,7 @@ def hint(id: Any, n: int | None = None) -> None:
     entry = _note(e.id)
     _note(e.id, hints=max(entry["hints"], n))
     say(e.hints[n - 1], f"{e.id}   hint {n} of 2")
-    if seen >= 1:
+    if seen >= 1 and e.id not in _accepted:
         print(f'still stuck: reveal("{e.id}")')
 
 

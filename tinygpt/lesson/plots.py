@@ -85,7 +85,9 @@ def _draw_curves(axes: Any, series: Mapping[str, Any], limits: Mapping[str, floa
     for word, height in limits.items():
         axes.axhline(height, color="black", lw=0.9, ls="--")
         axes.annotate(word, (0.99, height), xycoords=("axes fraction", "data"), fontsize=8,
-                      ha="right", va="bottom")  # fmt: skip
+                      ha="right", va="bottom", zorder=5,
+                      bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+                      )  # fmt: skip
     if len(ends) > 1:
         axes.legend(frameon=False, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)

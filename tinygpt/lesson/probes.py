@@ -321,6 +321,9 @@ def some_factor(e: Evidence) -> tuple[str, str] | None:
     say nothing."""
     which, found = _factors(e)
     arrays = any(np.size(v) > 1 for _, _, want in e.pairs() for v in want.values())
+    for trial, f in found:  # several outputs of a case: one number for all
+        if any(not _near(f, g) for t, g in found if t is trial):
+            return None
     shown = list(dict.fromkeys(f"{f:.4g}" for t, f in found if not t.changed))
     if not arrays or len(shown) < 2:
         return None
@@ -490,7 +493,7 @@ def place(e: Evidence) -> tuple[str, str] | None:
         verb, bad = ("is" if len(right) == 1 else "are"), [names[j] for j in wrong]
         return (f"{_listed(right)} {verb} right; {_listed(bad)} "
                 f"{'is' if len(bad) == 1 else 'are'} not.",
-                f"What do the lines for {_listed(bad)} do otherwise?")  # fmt: skip
+                f"What is done otherwise for {_listed(bad)}?")  # fmt: skip
     return None
 
 

@@ -51,8 +51,8 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
     ("ValueError", r"inhomogeneous shape",
      "Arrays of different shapes do not make one array: work on them one after the other."),
     ("ValueError", r"truth value of an array",
-     "`if` asks for one yes or no, and an array of many stands there: np.where chooses element by "
-     "element."),
+     "One yes or no is asked for where an array of many stands (in `if`, `and`, max(a, b)): "
+     "np.where and np.maximum go element by element."),
     ("ValueError", r"(too many|not enough) values to unpack",
      "On the left of `=` stand more or fewer names than there are values on the right."),
     ("IndexError", r"only integers, slices",

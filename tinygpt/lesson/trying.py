@@ -87,13 +87,15 @@ def trials(exercise: Exercise) -> list[Trial]:
 
 
 def varied(value: Any) -> Any:
-    """Another value of the same kind, or None where there is none to be had."""
+    """Another value of the same kind, or None where there is none to be had. Not the same numbers
+    in another order: an answer that adds them all up would not notice."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
-        return np.roll(value, 1) if len(np.unique(value)) > 1 else None
+        return (value + 1) % (value.max() + 1) if len(np.unique(value)) > 1 else None
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         chances = value.ndim == 1 and bool((value >= 0).all()) and abs(value.sum() - 1) < 0.01
-        other = np.roll(value, 1)
-        return other if chances else (0.75 * other).astype(value.dtype)
+        factors = np.linspace(0.6, 0.9, value.size).reshape(value.shape)
+        other = np.roll(value, 1) * factors
+        return (other * (value.sum() / other.sum()) if chances else other).astype(value.dtype)
     if isinstance(value, list | tuple):
         parts = [varied(part) for part in value]
         return None if any(part is None for part in parts) else type(value)(parts)
@@ -223,7 +225,7 @@ def _locked(ops: tuple[Any, ...]) -> Iterator[None]:
 
 def _not_a_function(exercise: Exercise, answer: Any) -> Any:
     """Somebody called the function, and gave its result to `check`."""
-    said = f"{type(answer).__name__}" if isinstance(answer, np.ndarray) else f"{answer!r:.40}"
+    said = "an array" if isinstance(answer, np.ndarray) else f"{answer!r:.40}"
 
     def complain(*_: Any, **__: Any) -> Any:
         raise FormError(f"{said} is no function: give `{exercise.name}` itself, without brackets")

@@ -401,7 +401,7 @@ DRAW = Exercise(
         ),
         Wrong(
             yes_and_no,
-            "You give something for every letter, and not one number.",
+            "You give several numbers, and one is asked for.",
             "Which is the first letter whose end lies beyond u?",
             (all_that_are_beyond,),
         ),
@@ -621,7 +621,7 @@ WRITE = Exercise(
         ),
         Wrong(
             always_the_prompt,
-            "The model sees the same prompt each time: what it wrote is not in its window.",
+            "Every new letter is chosen from the prompt alone: what was written is in no window.",
             "What should the text contain when the second letter is chosen?",
             (asked_once,),
         ),
