@@ -481,7 +481,7 @@ def test_a_parameter_is_not_lost_by_assignment(value):
     net.weight = Parameter(np.zeros((2, 2)))
 
 
-@pytest.mark.parametrize("name", ["site", "clock", "packed", "vector", "modules", "training"])
+@pytest.mark.parametrize("name", ["mask_keys", "packed", "vector", "modules", "training"])
 def test_names_that_a_module_needs_itself(name):
     with pytest.raises(TypeError, match="a name that Module uses"):
         setattr(Called(), name, Parameter(np.ones(2)))

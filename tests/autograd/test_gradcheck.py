@@ -713,7 +713,7 @@ def test_the_masks_of_dropout_go_on_as_if_nothing_had_been_checked():
     for _ in range(7):
         layer(Tensor(X))
     check_gradient(layer, X)
-    assert layer.forwards == 7
+    assert layer.mask_keys.forwards == 7
 
 
 def test_other_layouts_cannot_be_taken_apart_as_they_lie():

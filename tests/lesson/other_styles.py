@@ -235,6 +235,55 @@ def rate_from_a_table(step, peak, floor, warmup, total):
     return table[step - 1] if step <= len(table) else floor
 
 
+def slopes_on_copies(f, x, eps):
+    x = np.array(x, float if x.dtype.kind != "f" else x.dtype)
+    gradient = np.empty_like(x)
+    for i in range(x.size):
+        above, below = x.copy(), x.copy()
+        above.reshape(-1)[i] += eps
+        below.reshape(-1)[i] -= eps
+        gradient.reshape(-1)[i] = (f(above) - f(below)) / 2 / eps
+    return gradient
+
+
+def slopes_with_steps_back(f, x, eps):
+    if not np.issubdtype(x.dtype, np.floating):
+        raise ValueError("floats only")
+    gradient = np.zeros(x.shape, x.dtype)
+    for i, _ in np.ndenumerate(x):
+        x[i] += eps
+        up = f(x)
+        x[i] -= 2 * eps
+        down = f(x)
+        x[i] += eps
+        gradient[i] = (up - down) / (2 * eps)
+    return gradient
+
+
+def descend_by_recursion(slope, x, learning_rate, steps):
+    if steps == 0:
+        return 1 * x
+    return descend_by_recursion(slope, x - learning_rate * slope(x), learning_rate, steps - 1)
+
+
+def descend_by_elements(slope, x, learning_rate, steps):
+    x = np.array(x)
+    while steps > 0:
+        s = slope(x)
+        for i in np.ndindex(x.shape):
+            x[i] = x[i] - learning_rate * s[i]
+        steps -= 1
+    return x
+
+
+def eps_from_a_table(dtype):
+    return {"float64": 1e-5, "float32": 1e-2}[np.dtype(dtype).name]
+
+
+def eps_by_the_cube_root(dtype):
+    return np.cbrt(3 * np.finfo(dtype).eps)
+
+
 def last_by_two_steps(scores):
     text = scores[0]
     return text[text.shape[0] - 1]
@@ -284,6 +333,9 @@ STYLES = {
     "07.1": (look_in_loops, look_scaled_first),
     "07.2": (mask_in_loops, mask_by_tri, mask_of_ones),
     "07.3": (attention_in_loops, attention_by_einsum),
+    "01.1": (slopes_on_copies, slopes_with_steps_back),
+    "01.2": (descend_by_recursion, descend_by_elements),
+    "01.3": (eps_from_a_table, eps_by_the_cube_root),
     "02.1": (mul_by_lambda, mul_in_steps),
     "02.2": (send_by_number, send_one_by_one),
     "02.3": (backward_by_recursion, backward_by_the_latest),

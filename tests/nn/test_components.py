@@ -308,6 +308,15 @@ def test_attention_is_its_formula(q, k, causal, padded, sloped, masked):
     )
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_where_nobody_looks(causal):
+    """No queries: nothing comes out, and the keys' gradients are 0 and not what memory held."""
+    q, k, v = (Tensor(normal(1, 2, n, 3), requires_grad=True) for n in (0, 4, 4))
+    nn.attention(q, k, v, causal=causal).sum().backward()
+    assert q.grad.shape == (1, 2, 0, 3)
+    assert not k.grad.any() and not v.grad.any()
+
+
 def test_split_and_merge_heads():
     qkv = normal(2, 3, 30)
     q, k, v = nn.split_heads(qkv, n_head=5)

@@ -40,8 +40,8 @@ def test_train_and_eval_reach_everything():
 def test_pack_numbers_the_places_of_dropout():
     model = block(dropout=0.5).pack()
     places = [m for m in model.modules() if isinstance(m, Dropout)]
-    assert [m.site for m in places] == [0, 1, 2]
-    assert all(m.clock is model.vector() for m in places)
+    assert [m.mask_keys.site for m in places] == [0, 1, 2]
+    assert all(m.mask_keys.clock is model.vector() for m in places)
 
 
 def test_state_dict_round_trip():

@@ -115,7 +115,7 @@ class Op(Generic[Inputs]):
         try:
             y, backward = guards.pair(self.name, self.function(*arrays, **settings), wanted)
             outputs = tuple(map(Tensor, y)) if type(y) is tuple else (Tensor(y),)
-            guards.same_dtype(parents, outputs, settings)  # float32 stays float32
+            guards.same_dtype(parents, outputs, settings)  # of float32 no float64 may be made
             if wanted:
                 node = outputs[0].node = Node(self.name, backward, parents, outputs[0].data)
                 if type(y) is tuple:  # each output has a Node that puts its dy into the op's list;

@@ -35,6 +35,8 @@ def _first_step(point: Any, adam: Any, gradient: float) -> float:
     return float(abs(p.w.data[0] - before))
 
 
+TRIED_STEPS = (0.1, 1e-5, 1e-10, 1e-15)
+
 GUESSES: dict[str, Guess] = {
     "00.P1": Guess(
         lambda model, ids: model([ids]).shape,
@@ -51,6 +53,23 @@ GUESSES: dict[str, Guess] = {
         lambda written, text: sum(story in text for story in written),
         "Each story is new. Many of its sentences are not: the stories that it read are made of "
         "few building blocks, and these it has learned.",
+    ),
+    "01.P1": Guess(
+        lambda far_from_0: "farther" if far_from_0(1.1) > 1 else "nearer",
+        lambda far_from_0: (
+            "The slope is 2x, so a step takes off 2.2 times x: from 1 it lands at -1.2, on the "
+            "other "
+            f"side and farther out. After 20 steps it is {far_from_0(1.1):.0f} away. Above the "
+            "learning rate 1 every step overshoots like that."
+        ),
+    ),
+    "01.P2": Guess(
+        lambda error_of: min(TRIED_STEPS, key=lambda eps: error_of(eps, np.float64)),
+        lambda error_of: (
+            "The errors: "
+            + ", ".join(f"{error_of(eps, np.float64):.0e} with {eps:g}" for eps in TRIED_STEPS)
+            + ". Below 1e-5 or so a smaller step makes it worse."
+        ),
     ),
     "02.P1": Guess(
         lambda f: (f(3.001, 4) - f(3, 4)) / 0.001,

@@ -25,9 +25,10 @@ def curves(
     y: str = "loss, nats per token",
     limits: Mapping[str, float] | None = None,
     points: Mapping[str, tuple[float, float]] | None = None,
+    log: bool = False,
 ) -> None:
     """One line for each name -> values, or name -> (x, y). limits: word -> a dashed black line at
-    that height; points: word -> a dot at (x, y)."""
+    that height; points: word -> a dot at (x, y); log: both axes in powers of ten."""
     figure = pictures.new_figure(7, 3.6)
     axes = figure.subplots()
     _draw_curves(axes, series, limits or {})
@@ -36,6 +37,9 @@ def curves(
         axes.annotate(word, (px, py), xytext=(7, 4), textcoords="offset points", fontsize=9)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
+    if log:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
     show_picture(figure, what_to_see)
 
 

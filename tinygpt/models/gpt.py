@@ -98,9 +98,9 @@ class GPT(Module):
     def __call__(self, ids: Any, cache: KVCache | None = None) -> Tensor:
         """The logits of what comes next, at every position.   ids (T,) or (B, T) -> (B, T, V)
 
-        ids: integers, an array, a list or a Tensor. cache: what the model knows of the positions
-        before these; these are added to it. ValueError for an id outside the vocabulary and, with
-        learned positions, beyond block_size.
+        ids: integers, an array, a list or a Tensor. cache: what the model knows of the len(cache)
+        positions before these; these are added to it. ValueError for an id outside the vocabulary
+        and, with learned positions, beyond block_size.
         """
         if cache is not None and not isinstance(cache, KVCache):
             raise TypeError(
@@ -162,7 +162,8 @@ class GPT(Module):
     # ------------------------------------------------------------ what it is made of, as configured
 
     def new_norm(self) -> LayerNorm | RMSNorm:
-        """A norm as its config says. A subclass that has its own writes this anew."""
+        """The norm of its config, "layer_norm" or "rms_norm". A subclass that has its own writes
+        this anew."""
         c = self.config
         if c.norm == "rms_norm":
             return RMSNorm(c.n_embd, eps=c.norm_eps)

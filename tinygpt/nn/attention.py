@@ -144,7 +144,7 @@ def attention(
     # queries  x x x x . .                 <- the second tile: rows = 2:4, keys = 0:4
     #          x x x x x -
     #          x x x x x x
-    height = TILE if causal and is_host(q) else T
+    height = TILE if causal and is_host(q) else max(T, 1)
     tiles, y = [], empty(T)
     for start in range(0, T, height):
         rows = slice(start, min(start + height, T))
@@ -165,6 +165,8 @@ def attention(
     # and s_il = q_i . k_l / sqrt(D) gives dq_i = sum_l ds_il k_l / sqrt(D), and dk_l likewise.
     def backward(dy):
         dq, dk, dv = empty(T), empty(S), empty(S)
+        if T == 0:  # nobody looks
+            dk[...] = dv[...] = 0
 
         def add(total, keys, a, b):
             """Adds a^T b at these keys. The last tile comes first, has all keys, fills total."""
@@ -306,13 +308,13 @@ class CausalSelfAttention(Module):
         self.attn_dropout = Dropout(dropout)
 
     def __call__(self, x: Tensor, cache: Any = None) -> Tensor:
-        """(B, T, C) -> (B, T, C). cache: what is kept of the positions before these (one layer of
-        a KVCache), to which these are added."""
+        """(B, T, C) -> (B, T, C). cache: what is kept of the len(cache) positions before these (one
+        layer of a KVCache), to which these are added."""
         q, k, v = self.heads(x, 0 if cache is None else len(cache))
         if cache is not None:
             k, v = cache.extend(k, v)
         k, v = self.shared(k), self.shared(v)
-        y = attention(q, k, v, slopes=self.slopes, **self.attn_dropout.settings())
+        y = attention(q, k, v, slopes=self.slopes, **self.attn_dropout.for_one_forward())
         return self.c_proj(merge_heads(y))
 
     def heads(self, x: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:

@@ -7,12 +7,10 @@ So no part can rely on any single other one. Of x a share 1 - p is left in the m
 in dropout_mask.py. Srivastava et al. 2014, "Dropout", section 4 (which scales afterwards).
 """
 
-import copy
-import itertools
 from typing import Any
 
 from tinygpt.autograd.engine import Tensor, op
-from tinygpt.nn.dropout_mask import draw_mask, make_key
+from tinygpt.nn.dropout_mask import MaskKeys, draw_mask
 from tinygpt.nn.module import Module
 
 
@@ -20,7 +18,8 @@ from tinygpt.nn.module import Module
 def dropout(x, /, *, p, key=None):
     """y = x keep / (1 - p): a share p becomes 0, the rest grows so that the mean stays.   any shape
 
-    The first axis is the batch. key: which elements stay. ValueError unless 0 <= p < 1.
+    The first axis is the batch. key: which elements stay. ValueError unless 0 <= p < 1, and
+    without a key (both from draw_mask).
     """
     if p == 0:
         return x, lambda dy: dy
@@ -34,43 +33,19 @@ def dropout(x, /, *, p, key=None):
     return masked(x), masked  # y is x times a constant, so dx is dy times the same constant
 
 
-_made = itertools.count(1 << 16)  # sites of Dropouts that are in no packed model yet
-
-
 class Dropout(Module):
-    """Drops a share p in train mode, nothing in eval mode; other elements at each forward.
-
-    `site` tells two Dropouts apart, and pack() numbers those of a model. `clock` is the vector of
-    that model, with the seed, the step and the row; both are given by pack().
-    """
+    """Drops a share p in train mode, nothing in eval mode; other elements at each forward."""
 
     def __init__(self, p: float):
         if not 0 <= p < 1:
             raise ValueError(f"expected 0 <= p < 1, got p={p}")
-        self.p, self.site = p, next(_made)
-        self.now: Any = None  # the clock's step and part, and how many forwards there were in it
-        self.forwards = 0
-
-    def settings(self) -> dict[str, Any]:
-        """p and key for an op that drops, as the mode demands. Asking counts as a forward."""
-        if not self.training or self.p == 0:
-            return {"p": 0.0, "key": None}
-        c = self.clock
-        if c is not None and self.now != (c.steps, c.parts):
-            self.now, self.forwards = (c.steps, c.parts), 0
-        seed, steps, row = (0, 0, 0) if c is None else (c.seed, c.steps, c.row)
-        self.forwards += 1
-        key = make_key(seed, steps, self.site or 0, self.forwards - 1, row=row)
-        return {"p": self.p, "key": key}
+        self.p, self.mask_keys = p, MaskKeys()
 
     def __call__(self, x: Tensor) -> Tensor:
-        return dropout(x, **self.settings())
+        return dropout(x, **self.for_one_forward())
 
-    def __deepcopy__(self, memo: dict) -> "Dropout":
-        """A copy drops other elements, unless it belongs to a copy of a whole model."""
-        new = Dropout(self.p)
-        new.training = self.training
-        if self.clock is not None:
-            new.site, new.now, new.forwards = self.site, self.now, self.forwards
-            new.clock = copy.deepcopy(self.clock, memo)
-        return new
+    def for_one_forward(self) -> dict[str, Any]:
+        """p, and a key that was not used before, for an op that drops; in eval mode p is 0."""
+        if not self.training or self.p == 0:
+            return {"p": 0.0, "key": None}
+        return {"p": self.p, "key": self.mask_keys.next()}

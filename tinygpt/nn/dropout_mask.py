@@ -4,8 +4,10 @@ No stream of random numbers is consumed, so the same elements are dropped on a C
 the forward and in the backward, and however a batch is split over micro-batches and workers.
 """
 
+import copy
+import itertools
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tinygpt.backend import Array, array_module
 
@@ -57,8 +59,46 @@ def draw_mask(x: Array, shape: tuple[int, ...], *, p: float, key: Key | None) ->
     if not 0 <= p < 1:
         raise ValueError(f"expected 0 <= p < 1, got p={p}")
     if key is None:
-        raise ValueError(f"p={p} needs a key that says which mask: Dropout.settings() makes one")
+        raise ValueError(
+            f"p={p} needs a key that says which mask: Dropout.for_one_forward() makes one"
+        )
     size = math.prod(shape)
     first = key.row * (size // shape[0]) % 2**32
     index = array_module(x).arange(size, dtype="uint32") + first
     return keep(index.reshape(shape), key, p)
+
+
+_made = itertools.count(1 << 16)  # sites of those that are in no packed model yet
+
+
+class MaskKeys:
+    """The keys of one Dropout, a new one for each forward.
+
+    `clock` is the vector of the model: it knows the seed, the step, the row where this part of the
+    batch begins, and how many parts were announced. Forwards are counted within a part, so a part
+    that is computed again gets its keys again. `site` tells two Dropouts apart. Module.pack() sets
+    both; without a clock the step is 0, and each forward still has a key of its own.
+    """
+
+    def __init__(self) -> None:
+        self.site, self.clock = next(_made), None
+        self.part: Any = None  # (step, part) of the clock to which `forwards` belongs
+        self.forwards = 0  # how many there were in it
+
+    def next(self) -> Key:
+        c: Any = self.clock
+        if c is None:
+            seed, step, row = 0, 0, 0
+        else:
+            seed, step, row = c.seed, c.steps, c.row
+            if self.part != (c.steps, c.parts):
+                self.part, self.forwards = (c.steps, c.parts), 0
+        self.forwards += 1
+        return make_key(seed, step, self.site, self.forwards - 1, row=row)
+
+    def __deepcopy__(self, memo: dict) -> "MaskKeys":
+        """In a copy of a whole model, the same keys; of a Dropout alone, others."""
+        new = MaskKeys()
+        if self.clock is not None:
+            new.__dict__ |= self.__dict__ | {"clock": copy.deepcopy(self.clock, memo)}
+        return new

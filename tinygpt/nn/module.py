@@ -57,7 +57,7 @@ class Module(Guarded, Packing):
         """(name, value) of the attributes; lists, tuples and dicts spread out: "h.0", "h.1", ...
         TypeError for what would be overlooked: a Tensor that wants a gradient, a set of Modules."""
         for name, value in vars(self).items():
-            if name not in ("packed", "clock"):
+            if name != "packed":
                 yield from self._spread(name, value)
 
     def _spread(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -184,4 +184,4 @@ class Module(Guarded, Packing):
         for name, p in mine.items():
             p.data[...] = like(array_module(state[name]).asarray(state[name]), p.data)
             if p.node is not None:
-                p.node.was_written()
+                p.node.was_written()  # a backward() through the old values is refused

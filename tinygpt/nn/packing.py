@@ -16,9 +16,7 @@ class Packing:
     trained: Callable[[], list[Parameter]]
 
     packed: ParameterVector | None = None  # the vector, once pack() was called on this Module
-    # Of a part that draws masks (Dropout sets a site of its own when it is made), filled by pack():
-    site: int | None = None  # which place in the model this is, by number
-    clock: ParameterVector | None = None  # where it reads the seed and the step
+    mask_keys: Any = None  # MaskKeys of a Dropout
 
     def pack(self, seed: int | None = None) -> Self:
         """Lay all parameters into one vector, and number the places where dropout stands.
@@ -30,8 +28,8 @@ class Packing:
             vector.seed, vector.steps, vector.parts = before.seed, before.steps, before.parts
         if seed is not None:
             vector.seed = seed
-        for site, m in enumerate(m for m in self.modules() if m.site is not None):
-            m.site, m.clock = site, vector
+        for site, keys in enumerate(m.mask_keys for m in self.modules() if m.mask_keys):
+            keys.site, keys.clock = site, vector
         self.packed = vector
         return self
 

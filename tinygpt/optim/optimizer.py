@@ -48,7 +48,7 @@ class Optimizer:
         w, g = self.vector.data, self.vector.gradient()
         self.steps += 1
         self.vector.steps += 1  # the next dropout masks
-        self.vector.was_written()
+        self.vector.was_written()  # a backward() through the old values is refused
         size = size if is_host(w) else len(w)
 
         def work(part: tuple[slice, float]) -> None:

@@ -36,7 +36,7 @@ class Function:
         self.names = _argument_names(fn, len(inputs))
         floats = [(n, v) for n, v in zip(self.names, self.values, strict=True) if is_float_array(v)]
         self.arguments = [Argument(n, v) for n, v in floats] + parameters
-        self.dropouts = dropouts_of(fn)
+        self.mask_keys = mask_keys_of(fn)
         if not self.arguments:
             raise ValueError(f"{self.name} has no float input, so there is no gradient to check")
         for a in self.arguments:
@@ -58,8 +58,8 @@ class Function:
         """The outputs that are floats, recorded, over the present values of the arguments, as they
         lie in memory after `layout`."""
         fresh, tensors = iter(self.arguments), list(self.values)
-        for dropout in self.dropouts:
-            dropout.forwards = 0  # its count of forwards says which mask comes next: the same again
+        for keys in self.mask_keys:
+            keys.forwards = 0  # its count of forwards says which mask comes next: the same again
         for i, v in enumerate(self.values):
             if is_float_array(v):
                 argument = next(fresh)
@@ -135,7 +135,7 @@ def as_it_was(fn: Any) -> Iterator[list[Argument]]:
     and its dropouts go on as if nothing had been."""
     named = list(fn.named_parameters()) if hasattr(fn, "named_parameters") else []
     kept = [(p, p.data, p.node) for _, p in named]
-    counts = [(m, m.now, m.forwards) for m in dropouts_of(fn)]
+    counts = [(keys, keys.part, keys.forwards) for keys in mask_keys_of(fn)]
     try:
         arguments = []
         for name, p in named:
@@ -146,12 +146,13 @@ def as_it_was(fn: Any) -> Iterator[list[Argument]]:
     finally:
         for p, data, node in kept:
             p.data, p.node = data, node
-        for m, now, forwards in counts:
-            m.now, m.forwards = now, forwards
+        for keys, part, forwards in counts:
+            keys.part, keys.forwards = part, forwards
 
 
-def dropouts_of(fn: Any) -> list[Any]:
-    return [m for m in fn.modules() if hasattr(m, "forwards")] if hasattr(fn, "modules") else []
+def mask_keys_of(fn: Any) -> list[Any]:
+    """What tells the Dropouts of a module which mask comes next."""
+    return [m.mask_keys for m in fn.modules() if m.mask_keys] if hasattr(fn, "modules") else []
 
 
 def transposed(a: Any) -> Any:

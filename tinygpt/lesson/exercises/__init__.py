@@ -3,10 +3,10 @@
 from typing import Any
 
 from tinygpt.lesson.exercise import Exercise
-from tinygpt.lesson.exercises import attention, loss, step, tape, writes
+from tinygpt.lesson.exercises import attention, loss, slope, step, tape, writes
 
 EXERCISES: dict[str, Exercise] = {
-    e.id: e for lesson in (writes, tape, loss, attention, step) for e in lesson.EXERCISES
+    e.id: e for lesson in (writes, slope, tape, loss, attention, step) for e in lesson.EXERCISES
 }
 
 
