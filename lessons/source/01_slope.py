@@ -265,8 +265,8 @@ yours = {f"my step, {d.__name__}": (best_eps(d), error_of(best_eps(d), d)) for d
 plots.curves(
     errors,
     f"each is a V. With both sides in float64 the right arm has the slope {right:.1f} (one side: "
-    f"{steepness('one side, float64', 1e-6, 0.1):.1f}), the left arm {left:.1f}. To the left of the best step a "
-    "smaller one makes it worse, and in float32 that begins much earlier.",
+    f"{steepness('one side, float64', 1e-6, 0.1):.1f}), the left arm {left:.1f}. To the left of the best "
+    "step a smaller one makes it worse, and in float32 that begins much earlier.",
     x="step",
     y="error of the slope",
     points=yours,
