@@ -288,6 +288,14 @@ def test_early_stopping_keeps_the_best_model(tmp_path, capsys):
     assert np.array_equal(t.model.vector().data, GPT.from_pretrained(tmp_path).vector().data)
 
 
+def test_the_last_measurement_may_be_the_best(tmp_path, capsys):
+    """The last step is measured out of turn: nothing was waited for."""
+    t = measured(run(tmp_path, patience=1, eval_steps=2, max_steps=5), [3, 2, 1])
+    t.train()
+    assert t.best == (5, 1)
+    assert "no better model" not in capsys.readouterr().out
+
+
 def test_overfitting_is_said_once(tmp_path, capsys):
     t = measured(run(tmp_path, eval_steps=1, max_steps=9), [3, 2, 4, 5, 6, 7, 8, 9, 1])
     t.train()

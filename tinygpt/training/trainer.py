@@ -271,7 +271,7 @@ class Trainer:
         asked = self._log(step=step, validation_loss=loss)
         best_step, best_loss = self.best
         measured = math.ceil(step / a.eval_steps)  # the last step is measured out of turn too
-        waited = measured - best_step // a.eval_steps
+        waited = measured - best_step // a.eval_steps if step > best_step else 0
         remark = "" if best_step == step else f" (best: {best_loss:.3f} at step {best_step})"
         bar.write(f"step {step}: loss on held-out text {loss:.3f} per token{remark}")
         if waited == OVERFITTING:
