@@ -284,6 +284,52 @@ def eps_by_the_cube_root(dtype):
     return np.cbrt(3 * np.finfo(dtype).eps)
 
 
+def sum_by_repeating(x, axis):
+    def backward(dy):
+        return np.repeat(np.expand_dims(dy, axis), x.shape[axis], axis)
+
+    return np.sum(x, axis), backward
+
+
+def sum_by_a_view(x, axis):
+    shape = list(x.shape)
+    shape[axis] = 1
+    return np.add.reduce(x, axis), lambda dy: np.broadcast_to(dy.reshape(shape), x.shape)
+
+
+def unbroadcast_at_once(dy, shape):
+    front = dy.ndim - len(shape)
+    stretched = [i + front for i, n in enumerate(shape) if n == 1]
+    return dy.sum(axis=tuple(range(front)) + tuple(stretched)).reshape(shape)
+
+
+def unbroadcast_in_loops(dy, shape):
+    out = np.zeros(shape, dy.dtype)
+    for at in np.ndindex(dy.shape):
+        own = at[dy.ndim - len(shape) :]
+        out[tuple(0 if n == 1 else i for i, n in zip(own, shape, strict=True))] += dy[at]
+    return out
+
+
+def matmul_by_einsum(x, w):
+    def backward(dy):
+        return np.einsum("...d,cd->...c", dy, w), np.tensordot(
+            x, dy, (list(range(x.ndim - 1)),) * 2
+        )
+
+    return x @ w, backward
+
+
+def matmul_summed_over_the_batch(x, w):
+    def backward(dy):
+        dw = np.swapaxes(x, -1, -2) @ dy
+        while dw.ndim > 2:
+            dw = dw.sum(0)
+        return np.matmul(dy, np.transpose(w)), dw
+
+    return np.matmul(x, w), backward
+
+
 def last_by_two_steps(scores):
     text = scores[0]
     return text[text.shape[0] - 1]
@@ -339,6 +385,9 @@ STYLES = {
     "02.1": (mul_by_lambda, mul_in_steps),
     "02.2": (send_by_number, send_one_by_one),
     "02.3": (backward_by_recursion, backward_by_the_latest),
+    "03.1": (sum_by_repeating, sum_by_a_view),
+    "03.2": (unbroadcast_at_once, unbroadcast_in_loops),
+    "03.3": (matmul_by_einsum, matmul_summed_over_the_batch),
     "05.1": (softmax_in_loops, softmax_by_logarithm, softmax_in_place),
     "05.2": (cross_entropy_in_loops, cross_entropy_one_hot),
     "05.3": (floor_in_loops, floor_as_a_difference),

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tinygpt.autograd.engine import matmul
+from tinygpt.autograd.ops import sum as sum_op
 from tinygpt.autograd.parameters import Parameter
 from tinygpt.nn.attention import attention
 from tinygpt.nn.cross_entropy import cross_entropy
@@ -34,6 +36,8 @@ def adamw(w, g, m, v, t, lr, beta1, beta2, eps, decay):
 
 
 ANSWERS = {
+    "03.1": lambda x, axis: sum_op.function(x, axis=axis),
+    "03.3": matmul.function,
     "07.3": lambda q, k, v: attention.function(q, k, v)[0],
     "05.1": lambda z: softmax.function(z)[0],
     "05.2": cross,

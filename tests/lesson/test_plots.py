@@ -37,6 +37,12 @@ def test_curves_with_a_floor_and_points(drawn):
     assert len(styles) == 2 and len({style for _, style in styles}) == 2, "not by colour alone"
 
 
+def test_curves_in_powers_of_ten(drawn):
+    plots.curves({"one": ([1, 10], [1, 100])}, "see", log=True)
+    (axes,) = drawn[0][0].axes
+    assert axes.get_xscale() == axes.get_yscale() == "log"
+
+
 def test_panels_share_their_x(drawn):
     plots.panels({"loss": ([0, 1], [2, 1]), "accuracy": ([0, 1], [0, 1])}, "see", x="t", marks=[1])
     figure, _ = drawn[0]
@@ -51,6 +57,13 @@ def test_attention_maps(drawn):
     assert [axes.get_title() for axes in figure.axes] == ["before", "after"]
     assert np.array_equal(figure.axes[0].images[0].get_array(), weights)
     assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["a", "_", "\u21b5"]
+
+
+def test_tiles_show_every_number(drawn):
+    plots.tiles({"row": np.array([[1.0, 2.5]]), "column": np.array([[10.0], [20.0]])}, "see")
+    figure, _ = drawn[0]
+    assert {"row", "column", "1", "2.5", "10", "20"} <= set(texts(figure))
+    assert len(figure.axes[0].patches) == 4
 
 
 def test_the_graph_has_every_value_gradient_and_slope(drawn):

@@ -63,9 +63,15 @@ def kind_of(value: Any) -> str:
 
 def two(value: Any, asked: str, who: str = "your function") -> Any:
     """The two things that were asked for, or a FormError in words."""
-    several = isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1)
-    if not several or len(value) != 2:
-        raise FormError(f"{who} returned {kind_of(value)}, asked for are two things: {asked}")
+    return several(value, 2, asked, who)
+
+
+def several(value: Any, n: int, asked: str, who: str = "your function") -> Any:
+    """The n things that were asked for, or a FormError in words."""
+    listed = isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    if not listed or len(value) != n:
+        words = {2: "two", 3: "three"}.get(n, str(n))
+        raise FormError(f"{who} returned {kind_of(value)}, asked for are {words} things: {asked}")
     return value
 
 
@@ -87,6 +93,30 @@ def asked_twice(first: Any, second: Any) -> None:
                 "backward gives something else the second time: it changes what it keeps from the "
                 "forward, and should work on a copy"
             )
+
+
+def there_and_back(*gradients: str) -> Callable[..., Outputs]:
+    """How an op is tried: the last input of a case is dy; gradients: the names of what backward
+    returns, one for each argument that has one."""
+    asked = ", ".join(gradients)
+
+    def observe(function: Any, *inputs: Any) -> Outputs:
+        *arguments, dy = inputs
+        y, backward = two(function(*arguments), "y, backward")
+        once, again = (_gradients(way_back(backward)(dy), gradients, asked) for _ in range(2))
+        asked_twice(once, again)
+        return {"y": y} | dict(zip(gradients, once, strict=True))
+
+    return observe
+
+
+def _gradients(value: Any, names: tuple[str, ...], asked: str) -> tuple[Any, ...]:
+    if value is None:
+        return (None,) * len(names)
+    if len(names) == 1:  # (dx,) is as good as dx
+        alone = isinstance(value, tuple) and len(value) == 1
+        return (value[0],) if alone else (value,)
+    return tuple(several(value, len(names), asked, "backward"))
 
 
 def call(function: Any, *inputs: Any) -> Outputs:

@@ -80,6 +80,21 @@ GUESSES: dict[str, Guess] = {
         lambda careless: careless(),
         "f gave a its 1. Then m wrote its 4 over it: no error, only a model that learns badly.",
     ),
+    "03.P1": Guess(
+        lambda errors: errors(4, 4, 4),
+        lambda errors: (
+            f"All eight run, and seven of them are wrong. With 3 rows, 4 inputs and 5 outputs "
+            f"{errors(3, 4, 5)} of the eight raise an error. Try a gradient on sizes that are all "
+            "different."
+        ),
+    ),
+    "03.P2": Guess(
+        lambda library, mine: float(f"{abs(library[-1] - mine[-1]):.9f}"),
+        lambda library, mine: (
+            "The same sums, so the same slopes in every step. (Up to the last digits of float64: "
+            f"{abs(library[-1] - mine[-1]):.0e}.)"
+        ),
+    ),
     "05.P1": Guess(
         lambda letters: -np.log(1 / letters),
         "Every letter has the chance 1/27, so every surprise is -ln(1/27) = ln 27. When "

@@ -114,6 +114,29 @@ def attention(maps: Mapping[str, np.ndarray], tokens: Sequence[str], what_to_see
     show_picture(figure, what_to_see)
 
 
+def tiles(arrays: Mapping[str, np.ndarray], what_to_see: str) -> None:
+    """Small matrices side by side, a tile with its number for each element: title -> (rows,
+    columns)."""
+    highest = max(array.shape[0] for array in arrays.values())
+    figure = pictures.new_figure(1, 1)
+    axes, left = figure.subplots(), 0.0
+    for k, (title, array) in enumerate(arrays.items()):
+        columns = array.shape[1]
+        width = max(columns, 0.14 * len(title))  # of the title, in tiles
+        middle = left + (width - columns) / 2
+        for (i, j), value in np.ndenumerate(array):
+            tile = {"facecolor": COLORS[k % len(COLORS)], "alpha": 0.18, "edgecolor": "white"}
+            axes.bar(middle + j + 0.5, 1, width=1, bottom=i, lw=2, **tile)
+            axes.text(middle + j + 0.5, i + 0.5, f"{value:.3g}", ha="center", va="center")
+        axes.text(left + width / 2, -0.15, title, ha="center", va="bottom", fontsize=10)
+        left += width + 0.8
+    figure.set_size_inches(0.6 * left, 0.6 * (highest + 0.7))
+    axes.set_xlim(0, left - 0.8)
+    axes.set_ylim(highest, -0.7)
+    axes.set_axis_off()
+    show_picture(figure, what_to_see)
+
+
 def gradient_by_layer(model: Any, what_to_see: str) -> None:
     """The norm of the gradient of every matrix, from the first layer to the last, after a
     backward()."""

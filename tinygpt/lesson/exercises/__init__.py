@@ -3,11 +3,10 @@
 from typing import Any
 
 from tinygpt.lesson.exercise import Exercise
-from tinygpt.lesson.exercises import attention, loss, slope, step, tape, writes
+from tinygpt.lesson.exercises import attention, loss, slope, step, tape, tensors, writes
 
-EXERCISES: dict[str, Exercise] = {
-    e.id: e for lesson in (writes, slope, tape, loss, attention, step) for e in lesson.EXERCISES
-}
+LESSONS = (writes, slope, tape, tensors, loss, attention, step)
+EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
 
 class LessonError(ValueError):
