@@ -248,8 +248,8 @@ dy = np.array([[1.0, 0, 2, 5], [4, 1, 0, 0], [2, 1, 1, 3]])
 down, right = unbroadcast(dy, (1, 4)), unbroadcast(dy, (3, 1))
 plots.tiles(
     {"dy (3, 4)": dy, "folded to (1, 4)": down, "folded to (3, 1)": right},
-    "the slopes that arrive at 12 copies, folded back: downwards to the sums of the table above, to the left to "
-    f"the sums of its rows. Both times the sum of all is {dy.sum():g}: nothing is lost.",
+    "the slopes that arrive at 12 copies, folded back: downwards to the sums of the table above, to the "
+    f"left to the sums of its rows. Both times the sum of all is {dy.sum():g}: nothing is lost.",
 )
 
 # %% [markdown]
