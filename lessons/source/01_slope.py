@@ -28,11 +28,11 @@ x = np.linspace(2, 4, 50)
 plots.curves(
     {
         "f(x) = x^2": (x, x**2),
-        "one side: from 3 to 4": (np.array([2.0, 4]), np.array([2.0, 16])),
-        "both sides: from 2 to 4": (np.array([2.0, 4]), np.array([4.0, 16])),
+        "the line through its points at 3 and 4": (np.array([2.0, 4]), np.array([2.0, 16])),
+        "the line through its points at 2 and 4": (np.array([2.0, 4]), np.array([4.0, 16])),
     },
-    "at x = 3 the curve rises 6 times as fast as x. The line through the points at 2 and 4 is as steep "
-    "as that. The one through 3 and 4 is too steep: the curve bends away upwards.",
+    "how steep is the curve at x = 3? The line through the points at 2 and 4 is as steep as the curve is "
+    "there: it rises 6 for every 1. The one through 3 and 4 is too steep, for the curve bends upwards.",
     x="x",
     y="f(x)",
     points={"(3, 9)": (3, 9)},
@@ -48,8 +48,7 @@ plots.curves(
 # | 1 | (16 − 9) / 1 = 7 | (16 − 4) / 2 = 6 |
 # | 0.1 | (9.61 − 9) / 0.1 = 6.1 | (9.61 − 8.41) / 0.2 = 6 |
 #
-# With both sides, the **central difference**, the bend cancels. (For a curve that is no parabola an error of the
-# size of $\varepsilon^2$ is left.)
+# With both sides, the **central difference**, the bend to the left and the bend to the right cancel.
 #
 # Of many inputs, move **one** and leave the others where they are. Their slopes together are the **gradient**.
 
@@ -59,8 +58,8 @@ plots.curves(
 # a matrix, (0, 0), (0, 1), ...; `x[i]` is one number.
 #
 # - After the call, `x` must hold what it held before.
-# - An array of whole numbers cannot hold 3.01: put there, it becomes 3. Refuse such an `x` with an error
-#   (`raise TypeError("...")`); `x.dtype.kind` is `"f"` for floats.
+# - An array of whole numbers cannot hold 3.01: put there, it becomes 3. Refuse such an `x` with an error:
+#   `raise TypeError("...")`. (`x.dtype.kind` is `"f"` for floats. Working on a copy made of floats is right too.)
 #
 # Stuck? Run `hint("01.1")` in a new cell; `reveal("01.1")` shows an answer.
 
@@ -94,25 +93,29 @@ check("01.1", my_numerical_gradient)
 
 # %% [markdown]
 # ## In a real GPT
-# Yours on the little GPT of lesson 00: how does its *loss* (how wrong it is on a text, lesson 05) change with three of its weights?
-# Beside it the slopes that the library works out by going back through the model.
+# Yours on the little GPT of lesson 00: how does its *loss* (how wrong it is on a text, lesson 05) change with three of
+# its weights? Beside it the slopes that the library works out by going back through the model.
 
 # %%
 model, tokenizer = load()
 model.to("float64")
-ids = np.array(tokenizer.encode("\nTom went to the river with a little dog."))
-weights = dict(model.named_parameters())["ln_f.weight"]  # the model's last layer norm: 56 numbers
+ids = np.array(
+    tokenizer.encode("\nTom went to the river with a little dog.")
+)  # the text, as numbers
+weights = dict(model.named_parameters())["ln_f.weight"]  # 56 of its weights
+before = weights.data[:3].copy()
 
 
 def loss_of(first_three):
     weights.data[:3] = first_three
-    with no_grad():
+    with no_grad():  # nothing is kept for a way back
         return model.loss(ids[:-1], ids[1:]).item()
 
 
 start = time.perf_counter()
-tried = use("01.1")(loss_of, weights.data[:3].copy(), 1e-4)
+tried = use("01.1")(loss_of, before.copy(), 1e-4)
 by_trying = (time.perf_counter() - start) / 3 * model.num_parameters()
+weights.data[:3] = before
 
 start = time.perf_counter()
 model.loss(ids[:-1], ids[1:]).backward()
@@ -120,14 +123,15 @@ going_back = time.perf_counter() - start
 
 print("by trying:     ", tried)
 print("by going back: ", weights.grad[:3])
+print(f"largest difference: {abs(tried - weights.grad[:3]).max():.0e}")
 print(
     f"for all {model.num_parameters():,} weights: about {by_trying / 60:.0f} minutes by trying, "
-    f"{going_back:.2f} seconds by going back"
+    f"{1000 * going_back:.0f} milliseconds by going back"
 )
 
 # %% [markdown]
-# The same numbers, but for the last digits. Trying needs two runs of the model for each weight; lesson 02 shows
-# the way back. But trying needs no thought: whoever writes a way back **checks it by trying**.
+# The same numbers. Trying needs two runs of the model for each weight; lesson 02 shows the way back. But trying needs
+# no thought: whoever writes a way back **checks it by trying**.
 #
 # ## A step down
 # Where $f$ rises with $x$, it falls when $x$ goes the other way. So go a step *against* the slope:
@@ -140,7 +144,7 @@ print(
 # %% [markdown]
 # ## Exercise 01.2: twenty steps
 # Write `my_descend`: it goes `steps` such steps. `slope(x)` gives the slopes at `x`, an array of its shape; ask
-# it at every place anew. The array that you were given belongs to the caller: leave it as it is.
+# it at every place anew. `steps` may be 0. The array that you were given belongs to the caller: leave it as it is.
 
 
 # %%
@@ -170,9 +174,10 @@ small, large = (valley(path[-1]) for path in paths.values())
 plots.valley(
     lambda x, y: 0.1 * x**2 + 2 * y**2,
     paths,
-    f"both walks begin at the left, {valley([-9.0, 3.0]):.0f} high. After 20 steps the short ones are at a "
-    f"height of {small:.2f}, the long ones at {large:.2f}. Long steps jump from side to side where it is "
-    "steep, and get further along the flat way.",
+    "the rings are places of equal height, the star is the bottom. Both walks begin at the left, "
+    f"{valley([-9.0, 3.0]):.0f} high; marks stand at the first six places and then at every tenth. After "
+    f"20 steps the one with short steps is at a height of {small:.2f}, the other at {large:.2f}. Watch the "
+    "steep way, up and down, and the flat one.",
 )
 
 # %%
@@ -188,7 +193,9 @@ def far_from_0(rate, steps=20):
 predict("01.P1", guess_1, far_from_0)
 
 # %% [markdown]
-# So the learning rate has a limit, and the steepest direction sets it.
+# So the learning rate has a limit. For $f = a x^2$ a step takes off $2 a x$ times the rate, and above the rate $1/a$ it
+# lands farther out each time. In the valley $a$ is 2 across and 0.1 along: the steep direction sets the limit, 0.5, and
+# the flat one must be walked with that.
 #
 # ## How small a step to try?
 # The other step, $\varepsilon$, only serves to look around. The slope of a curve is meant for *small* steps. So:
@@ -198,6 +205,7 @@ predict("01.P1", guess_1, far_from_0)
 
 # %%
 guess_2 = 1e-5  ### SOLUTION
+# error_of(step, dtype): how far the slope of sin by trying is off, as a rule, at places near 1
 predict("01.P2", guess_2, error_of)
 
 # %% [markdown]
@@ -210,16 +218,16 @@ predict("01.P2", guess_2, error_of)
 # | 0.01 | 847 and 836 | 11 / 20 = 0.55 |
 # | 0.001 | 842 and 841 | 1 / 2 = 0.5 |
 #
-# The values grow alike, and what is left of their difference is **rounding**: an error of size $u$, the spacing
-# of the numbers, divided by $\varepsilon$. It *grows* when $\varepsilon$ shrinks. The error of the **bend** is of
-# size $\varepsilon^2$ and shrinks. In all
+# What is left of the difference is **rounding**. With numbers $u$ apart, the slope is off by up to about
+# $u / \varepsilon$: that *grows* when $\varepsilon$ shrinks. The other error shrinks: for $f = x^3$, whose slope is $3 x^2$,
+# both sides give $\frac{(x + \varepsilon)^3 - (x - \varepsilon)^3}{2 \varepsilon} = 3 x^2 + \varepsilon^2$. So in all
 #
 # $$\text{error} \approx \frac{u}{\varepsilon} + \varepsilon^2$$
 
 # %% [markdown]
 # ## Exercise 01.3: the best step
-# Write `my_best_eps(dtype)`: the step at which both errors are about equal. float64 has 16 digits, float32 has
-# 7; `np.finfo(dtype).eps` is the spacing $u$ of the numbers beside 1.
+# Write `my_best_eps(dtype)`: the step at which both errors are about equal. float64 has 16 digits, float32 has 7.
+# `np.finfo(dtype).eps` is $u$, the spacing of the numbers beside 1. (NumPy calls that eps; it is not our step.)
 #
 # You need not hit it: the judge is content with an error that is at most 100 times the smallest one.
 
@@ -239,15 +247,12 @@ check("01.3", my_best_eps)
 
 # %%
 best_eps = use("01.3")
-steps = 10.0 ** np.arange(-14, 0, 0.25)
-errors = {
-    f"{'one side' if one else 'both sides'}, {dtype.__name__}": (
-        s := steps[steps > 3 * np.finfo(dtype).eps],
-        np.array([error_of(step, dtype, one_sided=one) for step in s]),
-    )
-    for dtype in (np.float64, np.float32)
-    for one in (True, False)
-}
+steps, errors = 10.0 ** np.arange(-14, 0, 0.25), {}
+for dtype in (np.float64, np.float32):
+    possible = steps[steps > 3 * np.finfo(dtype).eps]  # a smaller one is lost beside 1
+    for name, one in (("one side", True), ("both sides", False)):
+        found = np.array([error_of(step, dtype, one_sided=one) for step in possible])
+        errors[f"{name}, {dtype.__name__}"] = possible, found
 
 
 def steepness(name, low, high):
@@ -264,9 +269,9 @@ both = (np.float64, np.float32)
 yours = {f"my step, {d.__name__}": (best_eps(d), error_of(best_eps(d), d)) for d in both}
 plots.curves(
     errors,
-    f"each is a V. With both sides in float64 the right arm has the slope {right:.1f} (one side: "
-    f"{steepness('one side, float64', 1e-6, 0.1):.1f}), the left arm {left:.1f}. To the left of the best "
-    "step a smaller one makes it worse, and in float32 that begins much earlier.",
+    f"each is a V. With both sides in float64 the right arm rises {right:.1f} powers of ten for each of "
+    f"the step (one side: {steepness('one side, float64', 1e-6, 0.1):.1f}), the left arm {left:.1f}. To "
+    "the left of the best step a smaller one makes it worse, and in float32 that begins much earlier.",
     x="step",
     y="error of the slope",
     points=yours,
@@ -286,10 +291,10 @@ plots.curves(
 #
 # </details>
 #
-# **Next:** put the learning rate 0.55 into the valley: which direction gives way first? Then lesson 02, the way
+# **Next:** in the cell with the valley put 0.51 in the place of 0.45: up and down, or along? Then lesson 02, the way
 # back. What you did so far: `progress()`.
 
 # %%
-# The library's own check of a gradient, in its shortest form: your loop is in it. (L is one number made of
-# all results, by random weights dy.)
+# The library's own check of a gradient, in its shortest form: your loop is in it. (f may have many results; L
+# makes one number of them, with random weights dy. Whole numbers become floats in its first line.)
 show(gradcheck.check.check_gradient_plain)

@@ -17,6 +17,7 @@ import numpy as np
 
 from tinygpt import GPT, AdamW, GPTConfig, check_gradient
 from tinygpt.autograd.engine import add, matmul, op
+from tinygpt.autograd.engine import unbroadcast as unbroadcast_of_the_library
 from tinygpt.autograd.ops import sum as sum_op
 from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, swap, use
 from tinygpt.nn.linear import linear
@@ -44,6 +45,8 @@ plots.tiles(
 # `x.sum(axis=1)` of a (3, 5) array has the shape (3,): one sum for each row, and `dy` has that shape too. Write
 # the way back: `dx`, of the shape of `x`.
 #
+# `x` may have more axes than two, and `axis` may be -1, the last one.
+#
 # - `np.expand_dims(dy, axis)` puts an axis of size 1 where you say: (3,) becomes (3, 1) with `axis=1`.
 # - An axis of size 1 is stretched by itself when you add or multiply with a larger array.
 #
@@ -69,8 +72,8 @@ check("03.1", my_sum)
 
 # %% [markdown]
 # ## What is copied is summed
-# Now the other way round. In `x (3, 4) + b (4,)` NumPy puts an axis in front of `b` and copies it down: `b[0]` is
-# used in three rows. By hand, with the `dy` of the sum:
+# Now the other way round. In `y = x + b`, with the shapes (3, 4) and (4,), NumPy puts an axis in front of `b` and copies
+# it down: `b[0]` is used in three rows. By hand, with what arrives at `y`:
 #
 # | dy | b[0] | b[1] | b[2] | b[3] |
 # |---|---|---|---|---|
@@ -79,13 +82,13 @@ check("03.1", my_sum)
 # | row 2 | 2 | 1 | 1 | 3 |
 # | **together** | **7** | **2** | **3** | **8** |
 #
-# The end rises 1 times as fast as the copy in row 0, 4 times as fast as the one in row 1, and 2 times as fast as
-# the one in row 2. All three move together: 7. Gradients **add**, as in lesson 02.
+# If `b[0]` rises by 1, its copy in row 0 lifts the end by 1, the one in row 1 by 4, the one in row 2 by 2: 7 together.
+# Gradients **add**, as in lesson 02.
 
 # %% [markdown]
 # ## Exercise 03.2: undo a broadcast
 # Write `my_unbroadcast(dy, shape)`: it gives the gradient for an array of that `shape`, which was stretched to the
-# shape of `dy`. NumPy stretches in two ways:
+# shape of `dy`. NumPy stretches in two ways, which may come together:
 #
 # - it puts axes **in front**: (5,) beside (3, 5) or (2, 3, 5);
 # - it copies along axes **of size 1**: (3, 1) beside (3, 5).
@@ -104,50 +107,49 @@ check("03.2", my_unbroadcast)
 
 # %% [markdown]
 # ## A matrix product
-# By hand. Two rows $x$, a matrix $w$ with one column, and $y = x w$:
+# By hand: $y = x w$, where $x$ has two rows, and what arrives from above is $dy$.
 #
-# $$x = \begin{pmatrix} 1 & 2 \\ 5 & 6 \end{pmatrix} \quad w = \begin{pmatrix} 3 \\ 4 \end{pmatrix} \quad
-# y = \begin{pmatrix} 1 \cdot 3 + 2 \cdot 4 \\ 5 \cdot 3 + 6 \cdot 4 \end{pmatrix} = \begin{pmatrix} 11 \\ 39 \end{pmatrix} \quad
-# dy = \begin{pmatrix} 10 \\ 1 \end{pmatrix}$$
+# $$x = \begin{pmatrix} 1 & 2 \\ 5 & 6 \end{pmatrix} \quad w = \begin{pmatrix} 3 & 0 \\ 4 & 1 \end{pmatrix} \quad
+# y = \begin{pmatrix} 11 & 2 \\ 39 & 6 \end{pmatrix} \quad
+# dy = \begin{pmatrix} 10 & 1 \\ 1 & 2 \end{pmatrix}$$
 #
-# $x_{11}$ is multiplied by 3 in $y_1$, so its slope is $10 \cdot 3 = 30$:
+# The 2 in `x[0, 1]` meets the weights 4 and 1: once in `y[0, 0]`, once in `y[0, 1]`. So its slope is
+# $10 \cdot 4 + 1 \cdot 1 = 41$. The weight 3 meets 1 in row 0 and 5 in row 1: its slope is $10 \cdot 1 + 1 \cdot 5 = 15$.
 #
-# $$dx = \begin{pmatrix} 30 & 40 \\ 3 & 4 \end{pmatrix} \qquad dw = \begin{pmatrix} 10 \cdot 1 + 1 \cdot 5 \\ 10 \cdot 2 + 1 \cdot 6 \end{pmatrix} = \begin{pmatrix} 15 \\ 26 \end{pmatrix}$$
-#
-# The weight 3 was used in **both** rows, so its slopes add.
+# $$dx = \begin{pmatrix} 30 & 41 \\ 3 & 6 \end{pmatrix} \qquad dw = \begin{pmatrix} 15 & 11 \\ 26 & 14 \end{pmatrix}$$
 
 # %% [markdown]
-# In letters, with $y_{tj} = \sum_i x_{ti} w_{ij}$:
+# In letters, with $t$ for a row, $i$ for an input, $j$ for an output, and $y_{tj} = \sum_i x_{ti} w_{ij}$:
 #
 # $$dx_{ti} = \sum_j dy_{tj}\, w_{ij} \qquad dw_{ij} = \sum_t x_{ti}\, dy_{tj}$$
+#
+# Both are matrix products again, with something lying on its side (`x.T`: rows and columns exchanged). For `dw`
+# alone there are eight candidates: `x` or `x.T` times `dy` or `dy.T`, or the other way round. "If I take a wrong one,
+# NumPy will tell me."
 
 # %%
-# Both are matrix products again, with something transposed. Which one, and in which order? "If I get it
-# wrong, NumPy will tell me." There are eight ways to multiply x or x.T with dy or dy.T.
-# Guess: x, w and dy are all 4 by 4. How many of the eight raise an error?
-guess_1 = 0  ### SOLUTION
+# Guess: x has 3 rows and 4 columns, dy 3 rows and 5 columns. How many of the eight run without an error?
+guess_1 = 2  ### SOLUTION
 
 
-def errors_among_the_eight(T, C, D):
-    x, dy, errors = np.ones((T, C)), np.ones((T, D)), 0
+def those_that_run(rows, inputs, outputs):
+    x, dy, run = np.ones((rows, inputs)), np.ones((rows, outputs)), 0
     for a in (x, x.T):
         for b in (dy, dy.T):
-            for left, right in ((a, b), (b, a)):
-                errors += left.shape[1] != right.shape[0]
-    return errors
+            run += (a.shape[1] == b.shape[0]) + (b.shape[1] == a.shape[0])
+    return run
 
 
-predict("03.P1", guess_1, errors_among_the_eight)
+predict("03.P1", guess_1, those_that_run)
 
 # %% [markdown]
 # ## Exercise 03.3: both gradients
-# Write the way back. `w.T` is `w` with rows and columns exchanged. Look at the two formulas: over which letter is
-# the sum? In `a @ b` it runs over the *last* axis of `a` and the *first* of `b`.
+# Write the way back. Look at the two formulas: over which letter is the sum? In the product `a @ b` of two matrices it
+# runs over the *last* axis of `a` and the *first* of `b`.
 #
-# `x` may also be a batch, (B, T, C): B texts of T rows, and `y` is (B, T, D). All of them use the same `w`.
-# `a.reshape(-1, a.shape[-1])` makes one tall matrix of all rows.
-#
-# One case has equal sizes everywhere, where nothing warns.
+# `x` has C columns and `w` the shape (C, D). Before them `x` may have any axes: a single text is (T, C), a batch of B
+# texts (B, T, C), and then `y` and `dy` are (B, T, D). All texts use the same `w`. `a.reshape(-1, a.shape[-1])` makes one
+# tall matrix of all rows.
 
 
 # %%
@@ -171,13 +173,14 @@ check("03.3", my_matmul)
 
 # %% [markdown]
 # ## In a real GPT
-# A GPT's matrix products are all `y = x w + b`, with a bias `b` of shape (D,) that is added to every row. Below it is
-# made of **your** two functions: the product, and the fold of `dy` to the shape of `b`.
+# Where a GPT multiplies by weights inside its layers, it is `y = x w + b`, with a bias `b` of shape (D,) that is added to
+# every row. Below that is made of **your** two functions.
 #
 # **Guess.** The same small GPT, the same 30 steps, once with the library's `linear` and once with this one. How
 # far apart are the two last losses: 1, 0.01 or 0?
 
 # %%
+# (.to("float64"): numbers of 16 digits. AdamW and the five lines of a step are lessons 06 and 13.)
 product, unbroadcast = use("03.3"), use("03.2")
 
 
@@ -218,7 +221,8 @@ print(f"the loss fell from {with_mine[0]:.2f} to {with_mine[-1]:.3f}")
 # %% [markdown]
 # ## The last word: try it
 # A check by trying (lesson 01) knows no formula. `op(...)` makes an operation of the library from yours; then
-# `check_gradient` moves every element a little and compares.
+# `check_gradient` moves every element a little and compares. A right gradient is off by rounding alone, which is far
+# below 1e-6; a wrong one by a tenth or more.
 
 # %%
 mine, draw = op(use("03.3")), np.random.default_rng(0).standard_normal
@@ -247,9 +251,10 @@ for name, f, arrays in (
 dy = np.array([[1.0, 0, 2, 5], [4, 1, 0, 0], [2, 1, 1, 3]])
 down, right = unbroadcast(dy, (1, 4)), unbroadcast(dy, (3, 1))
 plots.tiles(
-    {"dy (3, 4)": dy, "folded to (1, 4)": down, "folded to (3, 1)": right},
-    "the slopes that arrive at 12 copies, folded back: downwards to the sums of the table above, to the "
-    f"left to the sums of its rows. Both times the sum of all is {dy.sum():g}: nothing is lost.",
+    {"dy (3, 4)": dy, "for a row (1, 4)": down, "for a column (3, 1)": right},
+    "the slopes that arrive at 12 copies. If a row was copied down, its slopes are the sums of the "
+    f"columns; if a column was copied to the right, the sums of the rows. Both add up to {dy.sum():g}: "
+    "nothing is lost.",
 )
 
 # %% [markdown]
@@ -259,14 +264,17 @@ plots.tiles(
 #
 # <details><summary>Answers</summary>
 #
-# 1. It is a sum over all places where the weight was used. That is why a loss is a *mean* over them.
+# 1. It is a sum over all places where the weight was used. That is why a loss is a *mean* over all letters of a
+#    batch.
 # 2. That of the sum, divided by the number of rows.
 #
 # </details>
 #
-# **Next:** make `b` in the check above a column, `draw((3, 1))`. Then lesson 05, where the end result is made.
+# **Next:** make `b` in the check above a column, `draw((3, 1))`: does it still pass? Then lesson 04.
 # What you did so far: `progress()`.
 
 # %%
-# The library's matrix product and its fold: yours, for stacks of matrices on both sides.
+# The library's own: for stacks of matrices on both sides too. (.swapaxes(-1, -2) lays the last two axes on
+# their side; `@op` makes a function an operation.)
+show(unbroadcast_of_the_library)
 show(matmul)

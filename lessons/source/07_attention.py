@@ -33,8 +33,9 @@ plots.attention(
     {f"one of 12 (layer {layer}, head {head})": heads[layer, head]},
     list(prompt),
     "each row is a letter that looks, and dark is where it looks. This is the sharpest of the model's "
-    f"12 attention heads: the letter that it looks at most gets {heads[layer, head].max(axis=-1).mean():.0%} "
-    "of a row, on average. Each row sums to 1, and the upper right is empty: nobody sees the future.",
+    "12 attention heads: the letter that it looks at most gets "
+    f"{heads[layer, head].max(axis=-1).mean():.0%} of a row, on average. Each row sums to 1, and the upper "
+    "right is empty: nobody sees the future.",
 )
 
 # %% [markdown]

@@ -298,8 +298,8 @@ plots.valley(
     height,
     paths,
     "a mark at each of the first 5 steps, then at every 10th. SGD jumps across and creeps along; momentum "
-    "swings past the star; Adam goes diagonally, as fast along as across; uncorrected, its first step is too "
-    "long, and it shoots past.",
+    "swings past the star; Adam goes diagonally, as fast along as across; uncorrected, its first step is "
+    "too long, and it shoots past.",
 )
 
 # %% [markdown]

@@ -246,17 +246,17 @@ def slopes_on_copies(f, x, eps):
     return gradient
 
 
-def slopes_with_steps_back(f, x, eps):
+def slopes_with_a_kept_array(f, x, eps):
     if not np.issubdtype(x.dtype, np.floating):
         raise ValueError("floats only")
-    gradient = np.zeros(x.shape, x.dtype)
+    gradient, before = np.zeros(x.shape, x.dtype), x.copy()
     for i, _ in np.ndenumerate(x):
         x[i] += eps
         up = f(x)
-        x[i] -= 2 * eps
-        down = f(x)
-        x[i] += eps
-        gradient[i] = (up - down) / (2 * eps)
+        x[...] = before
+        x[i] -= eps
+        gradient[i] = (up - f(x)) / (2 * eps)
+        x[...] = before
     return gradient
 
 
@@ -330,6 +330,72 @@ def matmul_summed_over_the_batch(x, w):
     return np.matmul(x, w), backward
 
 
+def merge_by_recursion(ids, pair, new):
+    if len(ids) < 2:
+        return ids[:]
+    if tuple(ids[:2]) == pair:
+        return [new, *merge_by_recursion(ids[2:], pair, new)]
+    return [ids[0], *merge_by_recursion(ids[1:], pair, new)]
+
+
+def merge_into_an_array(ids, pair, new):
+    out, skip = [], False
+    for i, v in enumerate(ids):
+        if skip:
+            skip = False
+        elif list(ids[i : i + 2]) == list(pair):
+            out.append(new)
+            skip = True
+        else:
+            out.append(v)
+    return np.array(out)
+
+
+def best_pair_sorted(ids):
+    counts = {}
+    for i in range(len(ids) - 1):
+        pair = ids[i], ids[i + 1]
+        counts[pair] = counts.get(pair, 0) + 1
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[0][0]
+
+
+def best_pair_by_maximum(ids):
+    pairs = list(zip(ids, ids[1:], strict=False))
+    most = max(pairs.count(p) for p in pairs)
+    return list(min(p for p in pairs if pairs.count(p) == most))
+
+
+def encode_by_rank(ids, merges):
+    ids, rank = list(ids), {tuple(pair): i for i, pair in enumerate(merges)}
+    while True:
+        known = [p for p in zip(ids, ids[1:], strict=False) if p in rank]
+        if not known:
+            return ids
+        best = min(known, key=rank.get)
+        at = list(zip(ids, ids[1:], strict=False)).index(best)
+        ids[at : at + 2] = [256 + rank[best]]
+
+
+def encode_with_the_lessons_merge(ids, merges):
+    for new, pair in enumerate(merges, 256):
+        ids = merge(ids, pair, new)  # noqa: F821 (the lesson gives it)
+    return ids
+
+
+def decode_in_a_bytearray(ids, pieces):
+    data = bytearray()
+    for i in ids:
+        data += pieces[i]
+    return str(data, "utf-8", "replace")
+
+
+def decode_by_adding(ids, pieces):
+    data = b""
+    for i in ids:
+        data = data + pieces[i]
+    return data.decode(errors="replace")
+
+
 def last_by_two_steps(scores):
     text = scores[0]
     return text[text.shape[0] - 1]
@@ -379,7 +445,7 @@ STYLES = {
     "07.1": (look_in_loops, look_scaled_first),
     "07.2": (mask_in_loops, mask_by_tri, mask_of_ones),
     "07.3": (attention_in_loops, attention_by_einsum),
-    "01.1": (slopes_on_copies, slopes_with_steps_back),
+    "01.1": (slopes_on_copies, slopes_with_a_kept_array),
     "01.2": (descend_by_recursion, descend_by_elements),
     "01.3": (eps_from_a_table, eps_by_the_cube_root),
     "02.1": (mul_by_lambda, mul_in_steps),
@@ -388,6 +454,10 @@ STYLES = {
     "03.1": (sum_by_repeating, sum_by_a_view),
     "03.2": (unbroadcast_at_once, unbroadcast_in_loops),
     "03.3": (matmul_by_einsum, matmul_summed_over_the_batch),
+    "04.1": (merge_by_recursion, merge_into_an_array),
+    "04.2": (best_pair_sorted, best_pair_by_maximum),
+    "04.3": (encode_by_rank, encode_with_the_lessons_merge),
+    "04.4": (decode_in_a_bytearray, decode_by_adding),
     "05.1": (softmax_in_loops, softmax_by_logarithm, softmax_in_place),
     "05.2": (cross_entropy_in_loops, cross_entropy_one_hot),
     "05.3": (floor_in_loops, floor_as_a_difference),

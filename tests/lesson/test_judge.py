@@ -1,5 +1,8 @@
 """The judge: it never falls over an answer, names what is certain, and stays silent otherwise."""
 
+import re
+import time
+
 import numpy as np
 import pytest
 
@@ -41,6 +44,30 @@ def test_an_error_is_shown(error):
     assert verdict.points == 0
     assert getattr(error, "__name__", type(error).__name__) in verdict.failure
     assert "in your line: raise error" in verdict.failure
+
+
+def test_an_answer_without_end_is_stopped(monkeypatch):
+    """Once, and not in every case again; its own line is named."""
+    monkeypatch.setattr("tinygpt.lesson.judge.SECONDS", 0.5)
+
+    def endless(slope, x, learning_rate, steps):
+        while steps >= 0:
+            x = x - learning_rate * slope(x)
+
+    before = time.perf_counter()
+    verdict = judge(EXERCISES["01.2"], endless)
+    assert time.perf_counter() - before < 20
+    assert verdict.points == 0 and not verdict.blank
+    assert "does not come to an end" in verdict.reason
+    assert re.search("in your line: (x = x|while|return np.array)", verdict.where)
+
+
+def test_an_interrupt_of_the_students_own_is_none_of_ours():
+    def interrupted(z):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        judge(SOFTMAX, interrupted)
 
 
 def test_a_wrong_number_of_arguments_says_the_form():

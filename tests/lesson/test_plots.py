@@ -66,6 +66,23 @@ def test_tiles_show_every_number(drawn):
     assert len(figure.axes[0].patches) == 4
 
 
+def test_tokens_show_every_piece(drawn):
+    plots.tokens({"characters": list("a cat"), "pieces": ["a", " cat"]}, "see")
+    figure, _ = drawn[0]
+    assert {"characters", "pieces", "c", "_cat"} <= set(texts(figure))
+    assert len(figure.axes[0].patches) == 7
+
+
+def test_bars_in_groups_with_their_heights(drawn):
+    plots.bars(
+        {"one": {"a": 1.0, "b": 2.5}, "two": {"a": 3.0, "b": 0.5}}, "see", y="size", line=1.0
+    )
+    figure, _ = drawn[0]
+    assert {"one", "two", "a", "b", "1.00", "2.50", "3.00", "0.50"} <= set(texts(figure))
+    assert [p.get_height() for p in figure.axes[0].patches] == [1.0, 3.0, 2.5, 0.5]
+    assert len({p.get_hatch() for p in figure.axes[0].patches}) == 2, "not by colour alone"
+
+
 def test_the_graph_has_every_value_gradient_and_slope(drawn):
     a, b = Node(3.0), Node(4.0)
     root = a * b + a

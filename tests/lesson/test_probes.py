@@ -1,5 +1,6 @@
 """Probes: each sentence where it is true, and silence where nothing is certain."""
 
+import copy
 import math
 
 import numpy as np
@@ -130,8 +131,11 @@ def test_two_mistakes_at_once_are_both_said():
 def test_noise_gets_no_reason(id, noise):
     """Random numbers added to the right results: there is nothing to name but where it is wrong."""
     e = EXERCISES[id]
-    if id in ("02.2", "02.3", "13.1", "13.2", "00.3", "07.2", "00.2", "02.1", "05.2"):
-        return  # answers in place, lists, tables, ways back: no number to add to
+    first = copy.deepcopy(e.cases[0].inputs)
+    result = None if e.in_place else e.answer(*first)
+    floats = isinstance(result, float) or getattr(result, "dtype", np.dtype(int)).kind == "f"
+    if not floats or id == "01.3":  # where what counts is whether it is near enough
+        pytest.skip("in place, a list, a table, a way back: no numbers to add noise to")
     rng = np.random.default_rng(3)
     table: dict[bytes, float] = {}
 

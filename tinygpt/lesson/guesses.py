@@ -60,7 +60,7 @@ GUESSES: dict[str, Guess] = {
             "The slope is 2x, so a step takes off 2.2 times x: from 1 it lands at -1.2, on the "
             "other "
             f"side and farther out. After 20 steps it is {far_from_0(1.1):.0f} away. Above the "
-            "learning rate 1 every step overshoots like that."
+            "learning rate 1 every step lands farther out."
         ),
     ),
     "01.P2": Guess(
@@ -81,11 +81,11 @@ GUESSES: dict[str, Guess] = {
         "f gave a its 1. Then m wrote its 4 over it: no error, only a model that learns badly.",
     ),
     "03.P1": Guess(
-        lambda errors: errors(4, 4, 4),
-        lambda errors: (
-            f"All eight run, and seven of them are wrong. With 3 rows, 4 inputs and 5 outputs "
-            f"{errors(3, 4, 5)} of the eight raise an error. Try a gradient on sizes that are all "
-            "different."
+        lambda run: run(3, 4, 5),
+        lambda run: (
+            "x.T @ dy, which is right, and dy.T @ x, which is the same on its side: six raise an "
+            f"error. But with 4 rows, 4 inputs and 4 outputs all {run(4, 4, 4)} run, seven of them "
+            "are wrong, and nothing warns. Try a gradient on sizes that are all different."
         ),
     ),
     "03.P2": Guess(
@@ -93,6 +93,18 @@ GUESSES: dict[str, Guess] = {
         lambda library, mine: (
             "The same sums, so the same slopes in every step. (Up to the last digits of float64: "
             f"{abs(library[-1] - mine[-1]):.0e}.)"
+        ),
+    ),
+    "04.P1": Guess(
+        lambda text: len(text.encode("utf-8")),
+        lambda text: f"{list(text.encode('utf-8'))}: three for the character, one for each other.",
+    ),
+    "04.P2": Guess(
+        lambda per_character, chinese, merges: round(per_character(chinese, merges)),
+        lambda per_character, chinese, merges: (
+            f"{per_character(chinese, merges):.2f}: the bytes of a Chinese character never stood "
+            "side by side in an English story, so none of the merges fits, and every byte stays "
+            "an id."
         ),
     ),
     "05.P1": Guess(

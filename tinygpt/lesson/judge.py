@@ -28,6 +28,8 @@ from tinygpt.lesson.trying import (
     trials,
 )
 
+SECONDS = 10.0  # that an answer may take for one case
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -62,7 +64,7 @@ class Verdict:
 
 def judge(exercise: Exercise, answer: Any) -> Verdict:
     """Run the answer on all trials, compare, and find the reason of what is wrong."""
-    return judge_runs(exercise, all_runs(exercise, answer, lent(exercise)))
+    return judge_runs(exercise, all_runs(exercise, answer, lent(exercise), SECONDS))
 
 
 def lent(exercise: Exercise) -> dict[str, Any]:
@@ -85,11 +87,14 @@ def judge_runs(exercise: Exercise, runs: list[Run]) -> Verdict:
         return Verdict(exercise, 0, total, blank=True, printed=printed)
     points = sum(weight[name] for name, failure in parts.items() if failure is None)
     seen = any(run.outputs for run in cases)
-    labels = {EQUAL: f"equal to the right answer, in all {len(cases)} cases"}
+    held = sum(_right(exercise, run, want) for run, want in zip(cases, expected, strict=True))
+    labels = {EQUAL: f"equal to the right answer, in {held} of {n} cases"}
     if exercise.in_place:
         labels[UNTOUCHED] = "a second call agrees"
     unseen = {name for name in parts if name not in (SHAPES, EQUAL, UNTOUCHED)}
     unseen = unseen if parts[SHAPES] else set()  # of results of another shape nobody knows
+    if any(run.error for run in cases):  # in these nothing came out
+        unseen |= {SHAPES, DTYPE} & {name for name, f in parts.items() if name == SHAPES or f}
     lines = tuple(
         (
             None if name in unseen or not (seen or name == EQUAL) else failure is None,
@@ -311,7 +316,7 @@ def _same(runs: list[Run], others: list[Run]) -> bool:
     """Did both do the same on these cases, errors included?"""
     for run, other in zip(runs, others, strict=True):
         if run.error is not None or other.error is not None:
-            if _kind(run) != _kind(other):
+            if _fault(run) != _fault(other):
                 return False
         elif run.empty != other.empty or run.untouched != other.untouched:
             return False
@@ -320,6 +325,12 @@ def _same(runs: list[Run], others: list[Run]) -> bool:
         elif not equal(run.outputs, other.outputs, 1e-4 if _is_float32(run) else 1e-8):
             return False
     return True
+
+
+def _fault(run: Run) -> tuple[str, str]:
+    """Its error: the class, and the words, but for those that Python writes in several ways."""
+    kind = _kind(run)
+    return kind, "" if kind in ("ZeroDivisionError", "RecursionError") else _words(run)
 
 
 def _kind(run: Run) -> str:

@@ -169,8 +169,8 @@ def check(id: Any, answer: Any = _ABSENT) -> None:
         said = "right"
         if missed:
             said += (
-                f", but for one point: {missed}. (np.sqrt(7) is a float64 and makes its partner "
-                "one; math.sqrt(7) is a plain number.)"
+                f", but for one point: {missed}. (np.zeros(7) and np.sqrt(7) are float64 and make "
+                "their partner one; np.zeros_like(x) is what x is, math.sqrt(7) a plain number.)"
             )
         say(_rows(verdict), headline, big=said, good=True)
         return

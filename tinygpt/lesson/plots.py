@@ -114,6 +114,55 @@ def attention(maps: Mapping[str, np.ndarray], tokens: Sequence[str], what_to_see
     show_picture(figure, what_to_see)
 
 
+def tokens(rows: Mapping[str, Sequence[str]], what_to_see: str) -> None:
+    """The same text cut in several ways, a row each: name -> its pieces, each in a box."""
+    longest = max(len("".join(pieces)) for pieces in rows.values())
+    figure = pictures.new_figure(0.24 * longest + 1.2, 0.55 * len(rows) + 0.2)
+    axes = figure.subplots()
+    for y, (name, pieces) in enumerate(rows.items()):
+        left = 0
+        for k, piece in enumerate(pieces):
+            colour = COLORS[k % 2]
+            axes.barh(y, len(piece), 0.7, left, facecolor=colour, alpha=0.18, edgecolor="white")
+            middle, text = left + len(piece) / 2, pictures.visible(piece)
+            axes.text(middle, y, text, ha="center", va="center", family="monospace", fontsize=10)
+            left += len(piece)
+        axes.text(-0.5, y, name, ha="right", va="center", fontsize=9)
+    axes.set_xlim(-0.16 * max(len(name) for name in rows) * 3, longest)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_axis_off()
+    show_picture(figure, what_to_see)
+
+
+def bars(
+    groups: Mapping[str, Mapping[str, float]],
+    what_to_see: str,
+    *,
+    y: str,
+    line: float | None = None,
+) -> None:
+    """Groups of bars: name -> (label -> height), the same labels in each, the height on top. line:
+    a dashed line across all."""
+    figure = pictures.new_figure(1.5 * len(groups) + 1, 3.2)
+    axes = figure.subplots()
+    labels = list(next(iter(groups.values())))
+    width = 0.8 / len(labels)
+    for k, label in enumerate(labels):
+        at = np.arange(len(groups)) + (k - (len(labels) - 1) / 2) * width
+        heights = [group[label] for group in groups.values()]
+        style = {"color": COLORS[k], "hatch": ("", "//", "..")[k % 3], "edgecolor": "white"}
+        axes.bar(at, heights, width, label=label, **style)
+        for x, height in zip(at, heights, strict=True):
+            axes.text(x, height, f"{height:.2f}", ha="center", va="bottom", fontsize=8)
+    if line is not None:
+        axes.axhline(line, color="black", lw=0.9, ls="--")
+    axes.set_xticks(range(len(groups)), list(groups), fontsize=9)
+    axes.set_ylabel(y)
+    axes.legend(frameon=False, fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+    show_picture(figure, what_to_see)
+
+
 def tiles(arrays: Mapping[str, np.ndarray], what_to_see: str) -> None:
     """Small matrices side by side, a tile with its number for each element: title -> (rows,
     columns)."""

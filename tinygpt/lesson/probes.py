@@ -208,7 +208,63 @@ def other_form(e: Evidence) -> tuple[str, str] | None:
         ):
             return (f"{_are(_which(e, pairs, wrong))} {words}.", "Which step is one too many, or "
                     "missing?")  # fmt: skip
-    return _too_many(e, pairs, wrong) or _constant(e, pairs, wrong)
+    return (
+        _laid_out(e, pairs, wrong)
+        or _not_summed(e, pairs, wrong)
+        or _too_many(e, pairs, wrong)
+        or _constant(e, pairs, wrong)
+    )
+
+
+def _laid_out(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] | None:
+    """Are all the right numbers there, in another shape, or in another order?"""
+    shapes, order = [], []
+    for got, want in _by_place(pairs):
+        for j in wrong:
+            g, w = got[j], want[j]
+            if not isinstance(g, np.ndarray) or not np.ndim(w) or g.size != np.size(w):
+                return None
+            if not (_all_finite(g) and _all_finite(w)):
+                return None
+            g, w = g.astype(float), np.asarray(w, float)
+            shapes.append((g.shape, w.shape, e.same(g.reshape(w.shape), w)))
+            order.append(e.same(np.sort(g, None), np.sort(w, None)) and len(np.unique(w)) > 1)
+    if not shapes:
+        return None
+    which, other = _which(e, pairs, wrong), next((s for s in shapes if s[0] != s[1]), None)
+    if other and all(same for *_, same in shapes):
+        return (f"{which} holds the right numbers in another shape: {other[0]}, where {other[1]} "
+                "is asked for.", "What gives an array the shape of another?")  # fmt: skip
+    if all(order):
+        return (f"{which} holds the right numbers in another order.",
+                "Which axes are exchanged, or cut into rows otherwise?")  # fmt: skip
+    return None
+
+
+def _not_summed(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] | None:
+    """Is it right once what lies along some axis is added up? Everywhere, where it is wrong."""
+    axes = set()
+    for got, want in _by_place(pairs):
+        for j in wrong:
+            g, w = got[j], np.asarray(want[j])
+            if e.same(g, want[j]):
+                continue
+            if not isinstance(g, np.ndarray) or g.ndim <= w.ndim or not _all_finite(g):
+                return None
+            front = tuple(range(g.ndim - w.ndim))
+            found = next(
+                (a for a in (front, *((i,) for i in range(1, g.ndim)))
+                 if g.sum(axis=a).shape == w.shape and e.same(g.sum(axis=a), want[j])), None
+            )  # fmt: skip
+            if found is None:
+                return None
+            axes.add(found)
+    if not axes:
+        return None
+    along = f"axis {axes.copy().pop()[0]}" if axes in ({(i,)} for i in range(9)) else "some axes"
+    return (f"{_which(e, pairs, wrong)} is not added up: it would be right if what lies along "
+            f"{along} were summed.", "What was used several times, and so gets several slopes?"
+            )  # fmt: skip
 
 
 def _too_many(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] | None:
@@ -493,7 +549,7 @@ def place(e: Evidence) -> tuple[str, str] | None:
         verb, bad = ("is" if len(right) == 1 else "are"), [names[j] for j in wrong]
         return (f"{_listed(right)} {verb} right; {_listed(bad)} "
                 f"{'is' if len(bad) == 1 else 'are'} not.",
-                f"What is done otherwise for {_listed(bad)}?")  # fmt: skip
+                f"Which line makes {_listed(bad)}, and what goes into it?")  # fmt: skip
     return None
 
 
@@ -581,6 +637,8 @@ def time(e: Evidence) -> tuple[str, str] | None:
     bad = [t for t, r, w in cases
            if not r.outputs or len(r.outputs) != len(w) or _off(e, t, r.outputs, w)]  # fmt: skip
     if len(bad) == 1 and len(cases) > 2 and bad[0].case.about:
-        return (f"Right in the {len(cases) - 1} other cases; wrong where: {bad[0].case.about}.",
-                "What does your function do there?")  # fmt: skip
+        error = next(r.error for t, r, _ in cases if t is bad[0])
+        where = bad[0].case.about + (f" (there it raises a {error.kind})" if error else "")
+        return (f"Right in the {len(cases) - 1} other cases; wrong where: {where}.",
+                "Which of your lines meets that case, and what does it do then?")  # fmt: skip
     return None

@@ -42,14 +42,39 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
      "A function was called with {0} arguments, and takes another number of them."),
     ("TypeError", r"unsupported operand type\(s\) for (.+?): '(\w+)' and '(\w+)'",
      "{0} does not work between a {1} and a {2}."),
+    ("ValueError", r"cannot reshape array of size (\d+) into shape (\([\d, ]*\))",
+     "{0} numbers do not fill the shape {1}. reshape only lays them out anew: to have more of "
+     "them, copy; to have fewer, add some up or choose."),
+    ("ValueError",
+     r"could not broadcast input array from shape (\([\d, ]*\)) into shape (\([\d, ]*\))",
+     "An array of shape {0} is written to a place of shape {1}, where it does not fit."),
+    ("ValueError", r"more dimensions than allowed by the axis remapping",
+     "np.broadcast_to stretches an array: it takes no axis away, and adds nothing up."),
+    ("ValueError", r"output has more dimensions than subscripts given in einst",
+     "In einsum, the axes under ... must stand behind the arrow too: they are not summed."),
+    ("ValueError", r"axes don't match array",
+     "transpose is given another number of axes than the array has."),
+    ("KeyError", r"^(.*)$", "The key {0} is not in this dict."),
+    ("TypeError", r"sequence item 0: expected str instance, bytes",
+     'Before .join stands a text, and bytes are joined: b"".join does that.'),
+    ("TypeError", r"(?:expected a bytes-like object, str found|can't concat str to bytes"
+                  r'|concatenate str \(not "bytes"\))',
+     'bytes and texts cannot be joined: b"..." is bytes, "..." is text; .decode makes text of '
+     "bytes, .encode bytes of text."),
+    ("TypeError", r"unhashable type: '(\w+)'",
+     "A {0} cannot be a key of a dict or stand in a set: a tuple can."),
+    ("UnicodeDecodeError", r"", "These bytes are no whole characters in this encoding."),
     ("ValueError", r"shapes? (\([\d, ]*\)) ?(?:and)? ?(\([\d, ]*\))",
      "Beside an array of shape {0} one of shape {1} does not fit: element by element NumPy lines "
-     "up the last axes, and `a[:, None]` or keepdims=True puts in an axis of size 1."),
+     "up the last axes (`@` is the matrix product), and `a[:, None]` or keepdims=True puts in an "
+     "axis of size 1."),
     ("ValueError", r"mismatch in its core dimension",
      "In a @ b the last axis of a must be as long as the last but one of b. Which axes are they? "
      "(.T turns round all axes; .swapaxes(-1, -2) the last two.)"),
     ("ValueError", r"inhomogeneous shape",
      "Arrays of different shapes do not make one array: work on them one after the other."),
+    ("ValueError", r"setting an array element with a sequence",
+     "Several numbers are written to a place for one."),
     ("ValueError", r"truth value of an array",
      "One yes or no is asked for where an array of many stands (in `if`, `and`, max(a, b)): "
      "np.where and np.maximum go element by element."),
@@ -64,6 +89,10 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
     ("IndexError", r"too many indices", "You index more axes than the array has."),
     ("AxisError", r"axis (-?\d+) is out of bounds for array of dimension (\d+)",
      "You name axis {0} of an array that has {1} axes: -1 is always the last one."),
+    ("TimeoutError", r"still running",
+     "Your function does not come to an end, and was stopped: what should make its loop end, and "
+     "does that ever happen?"),
+    ("IndexError", r"invalid index to scalar", "You index a single number: it has no [...]."),
     ("ZeroDivisionError", r"", "You divide by 0."),
     ("RecursionError", r"", "The function calls itself without end: when should it stop?"),
     ("OverflowError", r"", "A number is too large for a float: of what is exp or a power taken?"),

@@ -1,9 +1,12 @@
 """Trying an answer: what it does on each case of its exercise. Nothing is judged here."""
 
+import _thread
 import contextlib
 import copy
 import inspect
 import io
+import threading
+import time
 import traceback
 import warnings
 from collections.abc import Iterator
@@ -16,9 +19,45 @@ import numpy as np
 import tinygpt
 from tinygpt.lesson.exercise import Case, Exercise, FormError, Outputs
 
-NOT_THEIRS = (str(Path(tinygpt.__file__).parent), str(Path(np.__file__).parent))  # of the frames
+NOT_THEIRS = (  # of the frames
+    str(Path(tinygpt.__file__).parent), str(Path(np.__file__).parent), contextlib.__file__
+)  # fmt: skip
 MOST_NUMBERS = 100_000  # of one result that are looked at
 MOST_PRINTED = 500  # letters of what an answer prints that are kept
+
+
+ENDLESS = "TimeoutError"  # the kind of failure of an answer that was stopped
+
+
+@contextlib.contextmanager
+def at_most(seconds: float | None) -> Iterator[None]:
+    """TimeoutError where what stands inside is still running after so many seconds. (A bell in
+    another thread interrupts this one, as the keys Ctrl and C would; so only the main thread can be
+    stopped, and elsewhere nothing is.)"""
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    rung = threading.Event()
+
+    def ring() -> None:
+        rung.set()
+        _thread.interrupt_main()
+
+    bell = threading.Timer(seconds, ring)
+    bell.daemon = True
+    bell.start()
+    try:
+        yield
+        bell.cancel()
+        if rung.is_set():  # in the very last moment: the interrupt is on its way
+            time.sleep(1)
+    except KeyboardInterrupt as interrupt:
+        if not rung.is_set():
+            raise  # somebody's own
+        late = TimeoutError(f"still running after {seconds:g} seconds")
+        raise late.with_traceback(interrupt.__traceback__) from None
+    finally:
+        bell.cancel()
 
 
 class LockedError(RuntimeError):
@@ -107,13 +146,25 @@ def varied(value: Any) -> Any:
 # -------------------------------------------------------------------------------------- trying
 
 
-def all_runs(exercise: Exercise, answer: Any, lend: dict[str, Any] | None = None) -> list[Run]:
+def all_runs(
+    exercise: Exercise,
+    answer: Any,
+    lend: dict[str, Any] | None = None,
+    seconds: float | None = None,
+) -> list[Run]:
     """The answer on every trial; the library's ops that do the exercise refuse meanwhile. lend:
-    names that the lesson gives to the answer, for where its cell was not run."""
+    names that the lesson gives to the answer, for where its cell was not run. seconds: how long a
+    trial may take; after one that took longer no other is tried."""
     if not callable(answer):
         answer = _not_a_function(exercise, answer)
+    runs: list[Run] = []
     with _locked(exercise.locked), _lent(answer, lend or {}):
-        return [run_on(exercise, answer, t.case, again=not t.changed) for t in trials(exercise)]
+        for t in trials(exercise):
+            if runs and runs[-1].error and runs[-1].error.kind == ENDLESS:
+                runs.append(replace(runs[-1], case=t.case))
+            else:
+                runs.append(run_on(exercise, answer, t.case, not t.changed, seconds))
+    return runs
 
 
 def outputs_of(exercise: Exercise, function: Any, case: Case) -> Outputs:
@@ -124,7 +175,13 @@ def outputs_of(exercise: Exercise, function: Any, case: Case) -> Outputs:
         return {name: plain(value) for name, value in shown.items()}
 
 
-def run_on(exercise: Exercise, function: Any, case: Case, again: bool = True) -> Run:
+def run_on(
+    exercise: Exercise,
+    function: Any,
+    case: Case,
+    again: bool = True,
+    seconds: float | None = None,
+) -> Run:
     """The answer on one case; again: does a second call say the same?"""
     run, inputs = Run(case), copy.deepcopy(case.inputs)
     returned: list[Any] = []
@@ -137,7 +194,8 @@ def run_on(exercise: Exercise, function: Any, case: Case, again: bool = True) ->
     with _heard() as heard, np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            shown = exercise.observe(tried, *inputs)
+            with at_most(seconds):
+                shown = exercise.observe(tried, *inputs)
             run.outputs = {name: plain(value) for name, value in shown.items()}
             run.empty = all(value is None for value in run.outputs.values())
             run.untouched = _equal_inputs(inputs, case.inputs)

@@ -3,9 +3,9 @@
 from typing import Any
 
 from tinygpt.lesson.exercise import Exercise
-from tinygpt.lesson.exercises import attention, loss, slope, step, tape, tensors, writes
+from tinygpt.lesson.exercises import attention, loss, slope, step, tape, tensors, tokens, writes
 
-LESSONS = (writes, slope, tape, tensors, loss, attention, step)
+LESSONS = (writes, slope, tape, tensors, tokens, loss, attention, step)
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
 

@@ -1,5 +1,7 @@
 """Lesson 01, Slope and step: slopes by trying, steps down a valley, how small a step to try."""
 
+import math
+
 import numpy as np
 
 from tinygpt.lesson.exercise import Case, Exercise, FormError, Outputs, Wrong, kind_of, normal
@@ -106,6 +108,48 @@ def restored_to_the_start(f, x, eps):
     g = not_restored(f, x, eps)
     x[...] = before
     return g
+
+
+def restored_but_for_rounding(f, x, eps):
+    _refuse_whole_numbers(x)
+    g = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        x[i] += eps
+        up = f(x)
+        x[i] -= 2 * eps
+        down = f(x)
+        x[i] += eps
+        g[i] = (up - down) / (2 * eps)
+    return g
+
+
+def restored_but_for_rounding_from_below(f, x, eps):
+    _refuse_whole_numbers(x)
+    g = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        x[i] -= eps
+        down = f(x)
+        x[i] += 2 * eps
+        up = f(x)
+        x[i] -= eps
+        g[i] = (up - down) / (2 * eps)
+    return g
+
+
+def two_names_for_one(f, x, eps):
+    _refuse_whole_numbers(x)
+    g = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        above = x
+        below = x
+        above[i] += eps
+        below[i] -= eps
+        g[i] = (f(above) - f(below)) / (2 * eps)
+    return g
+
+
+def two_names_for_a_copy(f, x, eps):
+    return two_names_for_one(f, x.copy(), eps)
 
 
 def half_a_restoring(f, x, eps):
@@ -254,20 +298,20 @@ def steps_for_values(f, x, eps):
     return g
 
 
-def there_and_afterwards(function, f, x, eps) -> Outputs:
-    """The gradient, and x after the call. Whole numbers may be refused, or turned into floats; what
-    counts is that no wrong number comes out."""
-    mine = x.copy()
+def no_wrong_numbers(function, f, x, eps) -> Outputs:
+    """The gradient. Whole numbers may be refused, or turned into floats: what counts is that no
+    wrong number comes out."""
     if x.dtype.kind == "f":
-        gradient = function(f, mine, eps)
-        return {"result": gradient, "x afterwards": None if gradient is None else mine}
+        return {"result": function(f, x, eps)}
     try:
-        gradient = function(f, mine, eps)
-    except (TypeError, ValueError):
+        gradient = function(f, x, eps)
+    except (TypeError, ValueError, AssertionError):
         return {"whole numbers refused": 1.0}
-    right = numerical_answer(f, x.astype(float), eps)
     if gradient is None:
         return {"whole numbers refused": None}
+    if isinstance(gradient, BaseException):
+        raise FormError("you return an error as if it were a result: `raise` it")
+    right = numerical_answer(f, x.astype(float), eps)
     same = np.shape(gradient) == x.shape and np.allclose(np.asarray(gradient, float), right, 1e-3)
     return {"whole numbers refused": float(same)}
 
@@ -285,7 +329,7 @@ SLOPES = Exercise(
     name="my_numerical_gradient",
     form="my_numerical_gradient(f, x, eps): x an array of floats -> an array of its shape",
     answer=numerical_answer,
-    observe=there_and_afterwards,
+    observe=no_wrong_numbers,
     blank=nothing_written,
     blank_says="every slope is 0: not written yet",
     rtol=1e-5,
@@ -323,6 +367,20 @@ SLOPES = Exercise(
             "The elements that were tried stay moved while you try the next ones.",
             "What must stand in element i again before the next i?",
             (moved_above_on_a_copy, restored_to_the_start),
+        ),
+        Wrong(
+            restored_but_for_rounding,
+            "The slopes are right. But x comes back with other last digits: x + eps - 2 eps + "
+            "eps is not always x, for each sum is rounded.",
+            "How can you keep the old number, and put that one back?",
+            (restored_but_for_rounding_from_below,),
+        ),
+        Wrong(
+            two_names_for_one,
+            "Your two places are one array with two names: what you add to the one, you take off "
+            "the other.",
+            "Does `above = x` make a new array?",
+            (two_names_for_a_copy,),
         ),
         Wrong(
             half_a_restoring,
@@ -537,6 +595,25 @@ def slope_of_the_step(slope, x, learning_rate, steps):
     return _walk(lambda x, s, rate, _: x - s(rate * x))(slope, x, learning_rate, steps)
 
 
+def slope_forgotten(slope, x, learning_rate, steps):
+    return x - steps * learning_rate
+
+
+def asked_between_the_elements(slope, x, learning_rate, steps):
+    x = x.copy()
+    for _ in range(steps):
+        for i in np.ndindex(x.shape):
+            x[i] -= learning_rate * slope(x)[i]
+    return x
+
+
+def a_rate_that_falls(slope, x, learning_rate, steps):
+    x = x.copy()
+    for n in range(steps):
+        x -= learning_rate / (n + 1) * slope(x)
+    return x
+
+
 def one_for_all(slope, x, learning_rate, steps):
     return _walk(lambda x, s, rate, _: x - rate * s(x).sum())(slope, x, learning_rate, steps)
 
@@ -568,6 +645,7 @@ DESCEND = Exercise(
         Case((of_a_valley, np.array([4.0, -1.5]), 0.2, 7)),
         Case((of_a_bend, 0.4 * normal(52, 3, 2), 0.1, 4), "a matrix"),
         Case((of_a_valley, np.array([-3.0, 2.0]), 0.3, 1), "a single step"),
+        Case((of_a_valley, np.array([2.0, 1.0]), 0.3, 0), "no step at all"),
     ),
     wrongs=(
         Wrong(
@@ -608,8 +686,8 @@ DESCEND = Exercise(
         ),
         Wrong(
             callers_array_moved,
-            "The place is right, but the array that you were given has moved along: `x -= ...` "
-            "changes it, and whoever called you finds his start gone.",
+            "The place is right, but the array that you were given has moved along, and whoever "
+            "called you finds his start gone. (`x[:]` of an array is no copy of it.)",
             "Which line makes an array of your own?",
         ),
         Wrong(
@@ -676,6 +754,22 @@ DESCEND = Exercise(
             (mean_for_all,),
         ),
         Wrong(
+            slope_forgotten,
+            "The slope is not in it: every step is as long as the learning rate, whatever the "
+            "way is like.",
+            "What does slope(x) say about the next step?",
+        ),
+        Wrong(
+            asked_between_the_elements,
+            "You move one element and then ask for the slope of the next: at another place.",
+            "At how many places should the slope be asked for in one step?",
+        ),
+        Wrong(
+            a_rate_that_falls,
+            "Your learning rate falls from step to step.",
+            "Which number of your line changes with the steps, and should it?",
+        ),
+        Wrong(
             twenty_steps,
             "You always go 20 steps.",
             "Which argument says how many?",
@@ -700,7 +794,7 @@ DESCEND = Exercise(
 def best_eps_answer(dtype):
     # the spacing of numbers beside 1
     u = np.finfo(dtype).eps
-    # u / eps and eps^2 are equal where eps^3 = u
+    # the step at which the two errors are equal
     return u ** (1 / 3)
 
 
@@ -712,6 +806,10 @@ def the_smallest_number(dtype):
     return np.finfo(dtype).tiny
 
 
+def root_of_the_smallest_number(dtype):
+    return np.finfo(dtype).tiny ** (1 / 3)
+
+
 def the_resolution(dtype):
     return np.finfo(dtype).resolution
 
@@ -720,8 +818,33 @@ def root_of_the_spacing(dtype):
     return np.finfo(dtype).eps ** 0.5
 
 
-def _for_both(eps):
-    return lambda dtype: eps
+def brackets_forgotten_in_the_power(dtype):
+    return np.finfo(dtype).eps ** 1 / 3
+
+
+def cubed(dtype):
+    return np.finfo(dtype).eps ** 3
+
+
+def whole_division(dtype):
+    return np.finfo(dtype).eps ** (1 // 3)
+
+
+def upside_down(dtype):
+    return 1 / np.finfo(dtype).eps
+
+
+def upside_down_root(dtype):
+    return np.finfo(dtype).eps ** (-1 / 3)
+
+
+def the_error_there(dtype):
+    eps = best_eps_answer(dtype)
+    return np.finfo(dtype).eps / eps + eps**2
+
+
+def types_exchanged(dtype):
+    return best_eps_answer(np.float32 if dtype is np.float64 else np.float64)
 
 
 def fine_for_float64_alone(dtype):
@@ -729,47 +852,21 @@ def fine_for_float64_alone(dtype):
 
 
 def fine_for_float32_alone(dtype):
-    return 1e-2
+    return 1e-3
 
 
 def far_too_small(dtype):
-    return 1e-15
+    return 1e-12
 
 
 def far_too_large(dtype):
-    return 0.1
+    return 0.3
 
 
-def types_exchanged(dtype):
-    return best_eps_answer(np.float32 if dtype is np.float64 else np.float64)
-
-
-def two_thirds(dtype):
-    return np.finfo(dtype).eps ** (2 / 3)
-
-
-def a_third_of_it(dtype):
-    return np.finfo(dtype).eps / 3
-
-
-def cubed(dtype):
-    return np.finfo(dtype).eps ** 3
-
-
-def upside_down(dtype):
-    return 1 / np.finfo(dtype).eps
-
-
-def whole_division(dtype):
-    return float(np.finfo(dtype).eps ** (1 // 3))
-
-
-def of_float64_always(dtype):
-    return best_eps_answer(np.float64)
-
-
-def largest_number(dtype):
-    return np.finfo(dtype).max
+def _for_both(least, most):
+    """The same step for both types, whatever number it is, four to a power of ten."""
+    powers = range(math.ceil(4 * math.log10(least)), math.floor(4 * math.log10(most)) + 1)
+    return tuple(lambda dtype, eps=float(10 ** (k / 4)): eps for k in powers)
 
 
 def error_of(eps, dtype, f=np.sin, slope=np.cos, one_sided=False):
@@ -792,14 +889,17 @@ def decades_off(function, dtype) -> Outputs:
     if np.ndim(eps) or not isinstance(eps, int | float | np.number):
         raise FormError(f"your function returned {kind_of(eps)}, asked for is one number")
     if not 0 < eps < np.inf:
-        raise FormError(f"a step must be above 0 and finite, yours is {eps:g}")
+        raise FormError(
+            f"a step must be above 0 and finite, yours is {eps:g} (10 ** a makes a number of its "
+            "power of ten)"
+        )
     best = best_eps_answer(dtype)
     smallest = min(error_of(step, dtype) for step in best * 10.0 ** np.linspace(-1, 1, 21))
     good = eps < 1e30 and error_of(eps, dtype) <= 100 * smallest
     return {AWAY: 0.0 if good else float(round(np.log10(float(eps) / float(best))))}
 
 
-AWAY = "powers of ten too large (or, below 0, too small)"
+AWAY = "powers of ten between your step and a good one"
 
 EPS = Exercise(
     id="01.3",
@@ -814,59 +914,77 @@ EPS = Exercise(
             "A step as small as the spacing of the numbers: f changes by one or two of its last "
             "digits, and the slope is nearly all rounding.",
             "The rounding error is u / eps. How large is that for eps = u?",
-            (the_resolution, a_third_of_it),
+            (the_resolution,),
+        ),
+        Wrong(
+            brackets_forgotten_in_the_power,
+            "u ** 1 / 3 is a third of u: the power comes before the division.",
+            "Where do brackets go?",
+        ),
+        Wrong(
+            cubed,
+            "You take the third power of u, which is next to nothing: x + eps is x.",
+            "If eps^3 = u, what is eps?",
         ),
         Wrong(
             the_smallest_number,
-            "Beside x such a number is nothing: x + eps is x, and the slope comes out as 0.",
-            "How many digits does a sum like 1 + eps keep?",
-            (cubed,),
+            "tiny is the smallest number that there is. Beside x it is nothing: x + eps is x.",
+            "Which number of np.finfo says how far apart the numbers beside 1 are?",
+            (root_of_the_smallest_number,),
         ),
         Wrong(
             root_of_the_spacing,
             "Right in float32, too small in float64. The square root balances u / eps with an "
-            "error "
-            "of size eps: that of one side.",
+            "error of size eps: that of one side.",
             "With both sides the other error is of size eps^2: where is that equal to u / eps?",
-            (_for_both(1e-8), _for_both(3e-8)),
         ),
         Wrong(
-            fine_for_float64_alone,
-            "Good in float64. In float32, where numbers have 7 digits, so small a step drowns in "
-            "rounding.",
-            "What of dtype says how far apart its numbers are?",
-            (_for_both(1e-6), of_float64_always, _for_both(2e-5), _for_both(3e-6)),
+            upside_down,
+            "A huge step: one divided by the spacing.",
+            "Must the step be larger than x, or smaller?",
         ),
         Wrong(
-            fine_for_float32_alone,
-            "Good in float32. In float64 there is room for a much smaller step.",
-            "What of dtype says how far apart its numbers are?",
-            (_for_both(1e-3), _for_both(5e-3), _for_both(2e-2)),
+            upside_down_root,
+            "A large step: one divided by the right one.",
+            "Must the power be 1 / 3 or -1 / 3?",
         ),
         Wrong(
-            far_too_small,
-            "Too small in both: the smaller the step, the more of the slope is rounding.",
-            "The rounding error is u / eps: does it fall or rise when eps falls?",
-            (
-                _for_both(1e-10),
-                _for_both(1e-12),
-                _for_both(1e-14),
-                _for_both(1e-16),
-                _for_both(1e-9),
-                _for_both(1e-20),
-                two_thirds,
-            ),
-        ),
-        Wrong(
-            far_too_large,
-            "Too large in both: within such a step the curve bends.",
-            "The error of the bend is of size eps^2: how large is it here, beside u / eps?",
-            (_for_both(1.0), _for_both(0.5), _for_both(0.2), upside_down, whole_division),
+            the_error_there,
+            "That is how large the error is at a good step. Asked for is the step.",
+            "At which eps are u / eps and eps^2 equal?",
         ),
         Wrong(
             types_exchanged,
             "The two are exchanged.",
             "Which of the two has the finer numbers, and which one can take the smaller step?",
+        ),
+        Wrong(
+            fine_for_float64_alone,
+            "One step for both. It is good in float64; in float32, where numbers have 7 digits, so "
+            "small a step drowns in rounding.",
+            "What of dtype says how far apart its numbers are, and does your answer ask for it?",
+            _for_both(1.5e-7, 5e-5),
+        ),
+        Wrong(
+            fine_for_float32_alone,
+            "One step for both. It is good in float32; in float64 there is room for a much smaller "
+            "one.",
+            "What of dtype says how far apart its numbers are, and does your answer ask for it?",
+            _for_both(1e-4, 3.5e-2),
+        ),
+        Wrong(
+            far_too_small,
+            "One step for both, and too small in both: the smaller the step, the more of the slope "
+            "is rounding.",
+            "The rounding error is u / eps: does it fall or rise when eps falls?",
+            _for_both(1e-20, 4e-8),
+        ),
+        Wrong(
+            far_too_large,
+            "One step for both, and too large in both: within such a step the curve bends. (In "
+            "Python u ** (1 // 3) is u ** 0, which is 1.)",
+            "The error of the bend is of size eps^2: how large is it here, beside u / eps?",
+            (whole_division, *_for_both(0.055, 1.9)),
         ),
     ),
     hints=(

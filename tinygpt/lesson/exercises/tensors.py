@@ -11,7 +11,7 @@ from tinygpt.lesson.exercise import Case, Exercise, Wrong, normal, there_and_bac
 
 def sum_answer(x, axis):
     def backward(dy):
-        # the axis that went, back with one place in it
+        # the axis that went, back with size 1
         dy = np.expand_dims(dy, axis)
         # every element that was added has the same slope
         return dy + np.zeros_like(x)
@@ -38,6 +38,10 @@ def stretched_along_the_front(x, axis):
 
 def stretched_by_broadcast_to(x, axis):
     return _sum_with(lambda dy, x, axis: np.broadcast_to(dy, x.shape))(x, axis)
+
+
+def copied_as_often_as_rows(x, axis):
+    return _sum_with(lambda dy, x, axis: np.repeat(np.expand_dims(dy, axis), len(x), axis))(x, axis)
 
 
 def put_in_front(x, axis):
@@ -137,7 +141,7 @@ SUM = Exercise(
             dy_handed_on,
             "You hand dy on as it came: it has one number for each sum, and x has one for each "
             "element.",
-            "How often does the slope of a sum count, if the sum has five terms?",
+            "Which elements of x stand behind one number of dy, and which slope has each?",
         ),
         Wrong(
             stretched_along_the_front,
@@ -158,8 +162,13 @@ SUM = Exercise(
         ),
         Wrong(
             not_stretched,
-            "The axis is back, but with one place in it.",
-            "Which shape must dx have, and what stretches an axis of one place?",
+            "The axis is back, but with size 1.",
+            "Which shape must dx have, and what stretches an axis of size 1?",
+        ),
+        Wrong(
+            copied_as_often_as_rows,
+            "You copy as often as x has rows, whichever axis was summed.",
+            "How many terms has each sum?",
         ),
         Wrong(
             as_a_mean,
@@ -245,7 +254,7 @@ def unbroadcast_answer(dy, shape):
     # axes that were put in front
     while dy.ndim > len(shape):
         dy = dy.sum(axis=0)
-    # axes with one place, that were stretched
+    # axes of size 1, that were stretched
     for i, n in enumerate(shape):
         if n == 1:
             dy = dy.sum(axis=i, keepdims=True)
@@ -289,6 +298,32 @@ def front_alone(dy, shape):
 def ones_alone(dy, shape):
     return _fold(lambda d: d, lambda d, i: d.sum(axis=i, keepdims=True))(
         dy, shape) if dy.ndim == len(shape) else dy  # fmt: skip
+
+
+def size_one_at_the_wrong_place(dy, shape):
+    for i, n in enumerate(shape):
+        if n == 1:
+            dy = dy.sum(axis=i, keepdims=True)
+    return dy
+
+
+def first_one_alone(dy, shape):
+    while dy.ndim > len(shape):
+        dy = dy.sum(axis=0)
+    for i, n in enumerate(shape):
+        if n == 1:
+            return dy.sum(axis=i, keepdims=True)
+    return dy
+
+
+def one_kind_at_a_time(dy, shape):
+    if len(shape) == 1:
+        return dy.sum(axis=0)
+    if shape[0] == 1:
+        return dy.sum(axis=0, keepdims=True)
+    if shape[1] == 1:
+        return dy.sum(axis=1, keepdims=True)
+    return dy
 
 
 def one_axis_in_front(dy, shape):
@@ -390,14 +425,27 @@ UNBROADCAST = Exercise(
         ),
         Wrong(
             front_alone,
-            "Right for axes that were put in front. An axis of one place was stretched too.",
-            "What does (3, 1) become beside (3, 5), and which axis of dy must be summed?",
+            "Right for axes that were put in front. Along axes of size 1, which were stretched, "
+            "yours has added nothing up.",
+            "(3, 1) beside (3, 5): which axis of dy must be summed, and is the sum kept?",
         ),
         Wrong(
             ones_alone,
-            "Right for axes of one place. Where dy has more axes than the shape, some were put in "
-            "front.",
+            "Right for axes of size 1. Where dy has more axes than the shape, some were put in "
+            "front, and those you do not sum away.",
             "What does (5,) become beside (3, 5)?",
+            (size_one_at_the_wrong_place,),
+        ),
+        Wrong(
+            first_one_alone,
+            "Only the first axis of size 1 is summed.",
+            "Does your `return` stand inside the loop?",
+        ),
+        Wrong(
+            one_kind_at_a_time,
+            "You undo one thing: an axis in front, or one of size 1. Several may have happened at "
+            "once.",
+            "What becomes of (3, 1) beside (2, 3, 5), step by step?",
         ),
         Wrong(
             one_axis_in_front,
@@ -411,8 +459,8 @@ UNBROADCAST = Exercise(
         ),
         Wrong(
             keepdims_forgotten,
-            "An axis of one place is summed, and then it is gone.",
-            "Which argument of .sum keeps the axis, with one place in it?",
+            "An axis of size 1 is summed, and then it is gone.",
+            "Which argument of .sum keeps the axis, with size 1?",
         ),
         Wrong(
             everything_summed_up,
