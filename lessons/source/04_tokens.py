@@ -92,10 +92,9 @@ merge, best_pair = use("04.1"), use("04.2")
 
 def learn(text, n):
     ids, merges = list(text.encode("utf-8")), []
-    for i in range(n):
-        pair = best_pair(ids)
-        ids = merge(ids, pair, 256 + i)
-        merges.append(pair)
+    while len(merges) < n:
+        merges.append(best_pair(ids))
+        ids = merge(ids, merges[-1], 255 + len(merges))
     return merges, ids
 
 

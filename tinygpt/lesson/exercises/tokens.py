@@ -233,8 +233,9 @@ MERGE = Exercise(
         ),
         Wrong(
             nothing_merged,
-            "Nothing is merged: your result is the list as it was.",
-            "Is your condition ever true? (A list is never equal to a tuple.)",
+            "Nothing is merged: your result is the list as it was. (A list is never equal to a "
+            "tuple.)",
+            "Is your condition ever true?",
         ),
         Wrong(
             the_rest_dropped,
@@ -900,7 +901,7 @@ DECODE = Exercise(
         ),
         Wrong(
             bytes_returned,
-            "Your function returned bytes, asked for is a text: bytes.decode makes one.",
+            "Your function returned bytes, asked for is a text.",
             "Which method makes a text of bytes?",
         ),
         Wrong(
