@@ -396,6 +396,55 @@ def decode_by_adding(ids, pieces):
     return data.decode(errors="replace")
 
 
+def windows_by_slices(ids, starts, T):
+    x = np.array([ids[s : s + T] for s in starts])
+    y = np.array([ids[s + 1 : s + 1 + T] for s in starts])
+    return x, y
+
+
+def windows_cut_in_two(ids, starts, T):
+    long = [[ids[s + t] for t in range(T + 1)] for s in starts]
+    return [row[:-1] for row in long], [row[1:] for row in long]
+
+
+def table_in_loops(table, ids):
+    def backward(dy):
+        dtable = np.zeros(table.shape, table.dtype)
+        for at in np.ndindex(ids.shape):
+            dtable[ids[at]] += dy[at]
+        return dtable, None
+
+    return table[ids], backward
+
+
+def table_one_hot(table, ids):
+    hot = np.eye(len(table), dtype=table.dtype)[ids.reshape(-1)]
+    y = (hot @ table).reshape(*ids.shape, -1)
+    return y, lambda dy: (hot.T @ dy.reshape(-1, dy.shape[-1]), None)
+
+
+def loop_that_zeroes_at_the_end(model, optimizer, batches):
+    losses = []
+    for x, y in batches:
+        loss = model.loss(x, y)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return losses
+
+
+def loop_that_zeroes_first(model, optimizer, batches):
+    losses = np.zeros(len(batches))
+    for i, batch in enumerate(batches):
+        model.zero_grad()
+        loss = model.loss(*batch)
+        losses[i] = loss.item()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
 def last_by_two_steps(scores):
     text = scores[0]
     return text[text.shape[0] - 1]
@@ -442,6 +491,9 @@ STYLES = {
     "13.1": (clip_as_one_vector, clip_in_loops),
     "13.2": (adamw_in_loops, adamw_with_one_rate),
     "13.3": (rate_by_cases, rate_from_a_table),
+    "06.1": (windows_by_slices, windows_cut_in_two),
+    "06.2": (table_in_loops, table_one_hot),
+    "06.3": (loop_that_zeroes_at_the_end, loop_that_zeroes_first),
     "07.1": (look_in_loops, look_scaled_first),
     "07.2": (mask_in_loops, mask_by_tri, mask_of_ones),
     "07.3": (attention_in_loops, attention_by_einsum),

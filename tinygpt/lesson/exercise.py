@@ -97,7 +97,7 @@ def asked_twice(first: Any, second: Any) -> None:
 
 def there_and_back(*gradients: str) -> Callable[..., Outputs]:
     """How an op is tried: the last input of a case is dy; gradients: the names of what backward
-    returns, one for each argument that has one."""
+    returns, "None" for an argument that has no gradient."""
     asked = ", ".join(gradients)
 
     def observe(function: Any, *inputs: Any) -> Outputs:
@@ -105,7 +105,8 @@ def there_and_back(*gradients: str) -> Callable[..., Outputs]:
         y, backward = two(function(*arguments), "y, backward")
         once, again = (_gradients(way_back(backward)(dy), gradients, asked) for _ in range(2))
         asked_twice(once, again)
-        return {"y": y} | dict(zip(gradients, once, strict=True))
+        named = dict(zip(gradients, once, strict=True))
+        return {"y": y} | {name: g for name, g in named.items() if name != "None"}
 
     return observe
 

@@ -121,6 +121,21 @@ GUESSES: dict[str, Guess] = {
             "did not win before."
         ),
     ),
+    "06.P1": Guess(
+        lambda x, y: len(list(zip(x, y, strict=True))),
+        "One at each place: after the first letter, after the first two, ... A bigram sees only "
+        "the last of them, but attention (lesson 07) sees all that came before. So a text of a "
+        "million letters has a million questions, and nobody wrote down an answer.",
+    ),
+    "06.P2": Guess(
+        lambda right, forgotten: (
+            "higher" if np.mean(forgotten[-20:]) > np.mean(right[-20:]) else "lower"
+        ),
+        lambda right, forgotten: (
+            f"{np.mean(forgotten[-20:]):.2f} against {np.mean(right[-20:]):.2f}. Each step goes "
+            "along the sum of all gradients so far, also those of places that were left long ago."
+        ),
+    ),
     "07.P1": Guess(
         lambda q, k: (q * k).sum(axis=-1).std(),
         "Each of the 64 products adds a variance (squared standard deviation) of 1; the root of "

@@ -3,9 +3,19 @@
 from typing import Any
 
 from tinygpt.lesson.exercise import Exercise
-from tinygpt.lesson.exercises import attention, loss, slope, step, tape, tensors, tokens, writes
+from tinygpt.lesson.exercises import (
+    attention,
+    first_model,
+    loss,
+    slope,
+    step,
+    tape,
+    tensors,
+    tokens,
+    writes,
+)
 
-LESSONS = (writes, slope, tape, tensors, tokens, loss, attention, step)
+LESSONS = (writes, slope, tape, tensors, tokens, loss, first_model, attention, step)
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
 
