@@ -175,24 +175,21 @@ print("the loss of every 50th batch:", [round(v, 2) for v in losses[::50]])
 
 # %% [markdown]
 # ## One forgotten line
-# The same loop without `zero_grad`. There is no error.
+# The same loop, as if `zero_grad` were missing. There is no error.
 #
 # **Guess.** After 300 batches, is the loss with the forgotten line "lower", "higher" or "the same"?
 
 
 # %%
-def train_without_zero_grad(model, optimizer, batches):
-    losses = []
-    for x, y in batches:
-        loss = model.loss(x, y)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+class Forgetful(SGD):
+    """An optimizer whose zero_grad does nothing, as if you had left the line out"""
+
+    def zero_grad(self):
+        pass
 
 
 other = Bigram(V)
-forgotten = train_without_zero_grad(other, SGD(other, lr=20.0), batches(ids))
+forgotten = train(other, Forgetful(other, lr=20.0), batches(ids))
 
 # %%
 guess_2 = "higher"  ### SOLUTION
