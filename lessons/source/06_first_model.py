@@ -107,16 +107,16 @@ check("06.2", my_embedding)
 
 # %% [markdown]
 # ## The loop
-# Everything is there: a model that gives a loss, its way back, and an *optimizer*, which goes a step against the
-# gradients (lesson 01). Five things are done for each batch. Here they are by the alphabet:
+# Five things are done for each batch, two by an *optimizer*, which goes steps against the gradients
+# (lesson 01). By the alphabet:
 #
-# | | |
-# |---|---|
-# | `loss.backward()` | finds the gradients and adds them to what is there |
-# | `loss.item()` | the loss as a plain number, to keep |
-# | `model.loss(x, y)` | gives the loss of this batch, with its way back |
-# | `optimizer.step()` | goes a step against the gradients that are there |
-# | `optimizer.zero_grad()` | forgets the gradients |
+# | method | of | what it does |
+# |---|---|---|
+# | `backward()` | a loss | adds the gradients to what is there |
+# | `item()` | a loss | gives a plain number, to keep |
+# | `loss(x, y)` | the model | gives the loss of this batch |
+# | `step()` | the optimizer | goes a step against the gradients |
+# | `zero_grad()` | the optimizer | forgets the gradients |
 #
 # Why is there something to forget? Here, as in PyTorch, gradients **add up**, so that a batch that is too large for the
 # memory can be taken in parts.
