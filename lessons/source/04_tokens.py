@@ -2,11 +2,12 @@
 # # 04 Text to ids: what a model reads
 #
 # A model computes with numbers. So a text becomes a list of whole numbers first, its *ids*: one for each letter, one
-# for each byte, or one for each piece that comes often. Which is best?
+# for each byte, or one for each piece that comes often. Which way needs the
+# fewest ids, and can write everything?
 #
 # After this lesson you can
 # 1. learn pieces from a text by *byte-pair encoding*, BPE (`my_merge`, `my_best_pair`),
-# 2. cut any text into them, in the same way each time (`my_encode`),
+# 2. cut any text into them (`my_encode`),
 # 3. make text of ids again, whatever a model wrote (`my_decode`).
 #
 # *Time: 40 minutes for you, 9 seconds for the machine. Needs Python lists, tuples and dicts.*
@@ -26,7 +27,7 @@ plots.tokens(
         "characters": list(sentence),
         "BPE": [learned.decode([i]) for i in learned.encode(sentence)],
     },
-    f"the same sentence: {len(sentence)} letters, or {len(learned.encode(sentence))} pieces that were "
+    f"the same sentence: {len(sentence)} characters, or {len(learned.encode(sentence))} pieces that were "
     "learned from little stories. A common word is one piece, with the blank before it; a rarer one is "
     "made of several.",
 )
@@ -48,16 +49,16 @@ guess_1 = 7  ### SOLUTION
 predict("04.P1", guess_1, "猫 sat")
 
 # %% [markdown]
-# Bytes alone are already ids: 256 of them, and every text can be written. But the list is long, and a model has to
-# learn that `t` `h` `e` belong together.
+# Bytes alone are already ids, 0 to 255, and every text can be written. (Characters are 150,000.) But the list is long,
+# and a model has to learn that `t` `h` `e` belong together.
 #
 # ## Exercise 04.1: merge a pair
-# BPE makes *one* new id of two that often stand side by side. By hand, with the pair (1, 2) as 256:
+# BPE makes *one* new id of two that are often neighbours. The first free one is 256. By hand, with the pair (1, 2):
 #
-# $$5 \quad 1 \quad 2 \quad 4 \quad 1 \quad 2 \quad\rightarrow\quad 5 \quad 256 \quad 4 \quad 256$$
+# $$5\;\;1\;\;2\;\;4\;\;1\;\;2 \quad\rightarrow\quad 5\;\;256\;\;4\;\;256$$
 #
 # Write `my_merge`: go from left to right. In 7 7 7, with the pair (7, 7), the first two become one; the third is
-# left over, for each id is used once. The list that you were given stays as it is.
+# left over. The list that you were given stays as it is. (Stuck? `hint("04.1")`, then again; `reveal("04.1")`.)
 
 
 # %%
@@ -105,7 +106,7 @@ for i, (a, b) in enumerate(merges):
     pieces[256 + i] = pieces[a] + pieces[b]
 print("the first:", [pieces[256 + i].decode() for i in range(12)])
 print("the longest:", sorted((pieces[256 + i].decode() for i in range(200)), key=len)[-5:])
-print(f"{len(english):,} letters are now {len(ids):,} ids ({time.perf_counter() - start:.1f} s)")
+print(f"{len(english):,} characters are now {len(ids):,} ids ({time.perf_counter() - start:.1f} s)")
 
 # %% [markdown]
 # Such a piece is called a *token*. It is **not a word**: it may be a part of one, or several with their blanks.
@@ -113,10 +114,11 @@ print(f"{len(english):,} letters are now {len(ids):,} ids ({time.perf_counter() 
 # ## Exercise 04.3: encode
 # A new text must be cut as the old one was: make the same merges, in the same order.
 #
-# It matters. With the merges (b c) and then (a b), by hand: `a b c` becomes `a bc`, for b c was learned first.
-# Whoever goes from left to right and takes what comes gets `ab c`: other ids, which the model has not seen there.
+# Say that b c was learned first, then a b. By hand: `a b c` becomes `a bc`. Whoever goes from left to right and takes
+# what comes gets `ab c`: other ids, which the model has not seen there.
 #
-# Merge number 0 makes the id 256, number 1 makes 257, and so on.
+# Merge number 0 makes the id 256, number 1 makes 257, and so on, whether this text has the pair or not. `merge` is
+# your function of 04.1 (or the library's): call it.
 
 
 # %%
@@ -135,9 +137,7 @@ check("04.3", my_encode)
 # %%
 # The library, with your merges: are its ids yours? And your sentence in your pieces:
 encode = use("04.3")
-library = BPETokenizer(
-    merges, pattern="none"
-)  # "none": it may merge over the ends of words, as you do
+library = BPETokenizer(merges, pattern="none")  # "none": across the ends of words, as you do
 text = "One day, Tom and Mia went to the river. 猫!"
 print("the same ids:", encode(list(text.encode("utf-8")), merges) == library.encode(text))
 print([pieces[i].decode(errors="replace") for i in encode(list(sentence.encode("utf-8")), merges)])
@@ -147,8 +147,8 @@ print([pieces[i].decode(errors="replace") for i in encode(list(sentence.encode("
 # A model writes ids. Write `my_decode(ids, pieces)`: the text. `pieces` is a dict from id to bytes.
 #
 # A token is a piece of *bytes*, and a character may be cut in two: the 3 bytes of 猫 may lie in two tokens. And a
-# model may stop in the middle of a character. Put the sign � where bytes are no character:
-# `some_bytes.decode("utf-8", errors="replace")` does it. `b"".join(...)` joins pieces of bytes.
+# model may stop in the middle of a character. `some_bytes.decode("utf-8", errors="replace")` puts the sign � where bytes
+# are no character, one for the beginning of a character that does not go on. `b"".join(...)` joins pieces of bytes.
 
 
 # %%
@@ -177,8 +177,8 @@ def ids_per_character(text, merges):
 predict("04.P2", guess_2, ids_per_character, chinese[:4000], merges)
 
 # %% [markdown]
-# BPE pays for the language that it was trained on, and nobody else's. So the same 200 merges once more, learned from
-# Chinese stories, and from both.
+# Those merges do not help Chinese at all. So 200 merges once more, learned from Chinese stories, and from both: each
+# time from about 26,000 bytes, and counted on 4000 characters that were not among them.
 
 # %%
 both = {"English": english[-4000:], "Chinese": chinese[-4000:]}
@@ -187,18 +187,18 @@ ways = {
     "a byte": {name: len(t.encode("utf-8")) / len(t) for name, t in both.items()},
 }
 for name, learned_from in (
-    ("BPE from English", english),
-    ("BPE from Chinese", chinese[:10_000]),
-    ("BPE from both", english[:10_000] + chinese[:4_000]),
+    ("BPE from English", english[:26_000]),
+    ("BPE from Chinese", chinese[:9_000]),
+    ("BPE from both", english[:13_000] + chinese[:4_500]),
 ):
     own, _ = learn(learned_from, 200)
     ways[name] = {language: ids_per_character(t, own) for language, t in both.items()}
 plots.bars(
     ways,
-    f"a byte for each id makes Chinese {ways['a byte']['Chinese']:.1f} ids per character, nearly 3. 200 "
-    f"merges bring English to {ways['BPE from English']['English']:.2f} and Chinese, learned from Chinese, "
-    f"to {ways['BPE from Chinese']['Chinese']:.2f}. What was learned from the other language alone helps "
-    "little.",
+    f"a byte for each id makes Chinese {ways['a byte']['Chinese']:.2f} ids per character. 200 merges "
+    f"bring English to {ways['BPE from English']['English']:.2f}; learned from Chinese, they bring "
+    f"Chinese to {ways['BPE from Chinese']['Chinese']:.2f}. Those of the other language help little or "
+    "not at all; 200 merges from both must share.",
     y="ids per character",
     line=1.0,
 )
@@ -206,7 +206,7 @@ plots.bars(
 # %% [markdown]
 # **Two questions without code**
 # 1. Why not one id for every word? Think of a word that came in no training text.
-# 2. With more merges the text gets shorter. What grows?
+# 2. With more merges there are fewer ids in a text. What grows?
 #
 # <details><summary>Answers</summary>
 #
@@ -215,9 +215,11 @@ plots.bars(
 #
 # </details>
 #
-# **Next:** 400 merges instead of 200: where do the bars go? Then lesson 05. What you did so far: `progress()`.
+# **Next:** put `learn(learned_from, 400)` in the cell above: where do the bars go? Then lesson 05. What you did so far:
+# `progress()`.
 
 # %%
-# The library's training, in its plain form: yours. It keeps pieces of text (words) apart, and counts each
-# once, times how often it comes. The same quicker is in tinygpt/text/bpe_fast.py.
+# The library's training, in its plain form: yours. One thing more: it cuts the text at the ends of words
+# first, so that no piece goes across them. Here `pieces` counts how often each of these comes.
+# The same quicker is in tinygpt/text/bpe_fast.py.
 show(learn_merges_plain)

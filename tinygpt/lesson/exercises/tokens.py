@@ -159,6 +159,25 @@ def pairs_from_even_places(ids, pair, new):
     return out
 
 
+def goes_on_by_one(ids, pair, new):
+    out = []
+    for i, v in enumerate(ids):
+        if _is_pair(ids, i, pair):
+            out.append(new)
+        elif not (i == len(ids) - 1 and i and _is_pair(ids, i - 1, pair)):
+            out.append(v)
+    return out
+
+
+def always_by_two(ids, pair, new):
+    return [new if _is_pair(ids, i, pair) else ids[i] for i in range(0, len(ids), 2)]
+
+
+def in_the_text_of_the_list(ids, pair, new):
+    text = ",".join(map(str, ids)).replace(f"{pair[0]},{pair[1]}", str(new))
+    return [int(v) for v in text.split(",")]
+
+
 MERGE = Exercise(
     id="04.1",
     name="my_merge",
@@ -171,13 +190,24 @@ MERGE = Exercise(
         Case(([4, 4, 4, 4, 4], (4, 4), 260), "five equal ones in a row"),
         Case(([3, 4, 5, 2], (5, 4), 256), "the pair is not there"),
         Case(([5], (5, 5), 256), "a single id"),
+        Case(([11, 2, 3, 1, 23, 1, 2], (1, 2), 256), "11 2 and 1 23 look like 1 2 in print"),
     ),
     wrongs=(
         Wrong(
             second_stays,
             "The new token takes the place of the first one, and the second one stays beside it.",
             "By how many places must you go on, once you have merged two?",
-            (second_stays_and_new_is_added,),
+            (second_stays_and_new_is_added, goes_on_by_one),
+        ),
+        Wrong(
+            always_by_two,
+            "You go on by two where nothing was merged too: ids are lost.",
+            "By how many places must you go on, where the pair is not there?",
+        ),
+        Wrong(
+            in_the_text_of_the_list,
+            "You replace in the printed list: there 11, 2 holds a 1, 2, and 1, 23 does too.",
+            "How can ids be compared as numbers?",
         ),
         Wrong(
             twice_in_a_row,
@@ -376,6 +406,16 @@ def pairs_two_apart(ids):
     return min(counts, key=lambda p: (-counts[p], p))
 
 
+def the_two_commonest_ids_by_place(ids):
+    (first, _), (second, _) = Counter(ids).most_common(2)
+    return first, second
+
+
+def first_number_alone_of_equals(ids):
+    counts = _counts(ids)
+    return min(counts, key=lambda p: (-counts[p], p[0]))
+
+
 BEST_PAIR = Exercise(
     id="04.2",
     name="my_best_pair",
@@ -390,6 +430,7 @@ BEST_PAIR = Exercise(
         Case(([2, 9, 7, 1, 9, 2, 7, 1],), "9 2 and 2 9 are two pairs"),
         Case(([3, 3, 3, 3, 1, 4, 1, 4, 2],), "four equal ones in a row"),
         Case(([9, 8, 9, 8],), "the last pair decides"),
+        Case(([1, 4, 8, 1, 3, 7, 1, 4, 6, 1, 3],), "two are equally common: 1 4 and 1 3"),
     ),
     wrongs=(
         Wrong(
@@ -412,6 +453,12 @@ BEST_PAIR = Exercise(
             smallest_second_of_equals,
             "Of equally common pairs you compare the second numbers first.",
             "How does Python compare (2, 9) with (3, 1)?",
+        ),
+        Wrong(
+            first_number_alone_of_equals,
+            "Of equally common pairs you compare the first numbers only: 1 4 and 1 3 have the "
+            "same.",
+            "How does Python compare (1, 4) with (1, 3)?",
         ),
         Wrong(
             the_rarest,
@@ -447,6 +494,7 @@ BEST_PAIR = Exercise(
             the_two_commonest_ids,
             "Those are the two commonest ids. Do they stand side by side?",
             "What should be counted: ids, or pairs of neighbours?",
+            (the_two_commonest_ids_by_place,),
         ),
         Wrong(
             how_often,
@@ -626,6 +674,47 @@ def first_merge_left_out(ids, merges):
     return out
 
 
+def numbered_by_what_occurs(ids, merges):
+    ids, new = list(ids), 256
+    for pair in merges:
+        if tuple(pair) in set(pairwise(ids)):
+            ids = merge_answer(ids, pair, new)
+            new += 1
+    return ids
+
+
+def new_id_is_the_number(ids, merges):
+    for i, pair in enumerate(merges):
+        ids = merge_answer(ids, pair, i)
+    return list(ids)
+
+
+def each_at_one_place(ids, merges):
+    for i, pair in enumerate(merges):
+        ids = first_occurrence_alone(ids, pair, 256 + i)
+    return list(ids)
+
+
+def the_commonest_of_this_text(ids, merges):
+    ids, known = list(ids), _ranks(merges)
+    while True:
+        counts = Counter(p for p in pairwise(ids) if p in known)
+        if not counts:
+            return ids
+        best = max(counts, key=lambda p: counts[p])
+        ids = merge_answer(ids, best, known[best])
+
+
+def the_commonest_of_this_text_smallest_first(ids, merges):
+    ids, known = list(ids), _ranks(merges)
+    while True:
+        counts = Counter(p for p in pairwise(ids) if p in known)
+        if not counts:
+            return ids
+        best = min(counts, key=lambda p: (-counts[p], p))
+        ids = merge_answer(ids, best, known[best])
+
+
 def _bytes(text):
     return list(text.encode("utf-8"))
 
@@ -650,6 +739,7 @@ ENCODE = Exercise(
         Case((_bytes("newer lower low"), _LOW), "a merge of merges"),
         Case((_bytes("猫 the 猫"), _STORY), "characters of three bytes"),
         Case((_bytes("xyz"), _ABC), "nothing can be merged"),
+        Case((_bytes("bcdcdcd"), _ABC), "the merge that fits most often was learned later"),
     ),
     wrongs=(
         Wrong(
@@ -690,6 +780,25 @@ ENCODE = Exercise(
             numbered_from_0,
             "Your new ids begin with 0, and those are bytes.",
             "Which ids are taken already?",
+            (new_id_is_the_number,),
+        ),
+        Wrong(
+            numbered_by_what_occurs,
+            "You count only the merges that this text has. Merge number i makes 256 + i in every "
+            "text, or the ids would mean something else in each.",
+            "What should happen to the number where a pair is not there?",
+        ),
+        Wrong(
+            each_at_one_place,
+            "Each merge is made at its first place only.",
+            "Who goes through the whole list: you, or my_merge?",
+        ),
+        Wrong(
+            the_commonest_of_this_text,
+            "You take the commonest known pair of this text first. What was learned first must be "
+            "merged first.",
+            "Which decides: how often a pair stands here, or when it was learned?",
+            (the_commonest_of_this_text_smallest_first,),
         ),
         Wrong(
             numbered_from_255,
@@ -734,8 +843,8 @@ ENCODE = Exercise(
     ),
     hints=(
         "Training made the merges one after the other, each on what the ones before had left. Do "
-        "the same again: a loop over the merges, in their order, and in it your my function of "
-        "exercise 04.1. Merge number i makes the id 256 + i.",
+        "the same again: a loop over the merges, in their order, and in it `merge`, your "
+        "function of exercise 04.1. Merge number i makes the id 256 + i.",
         "The same for folding a sheet of paper by a list of instructions:\n\n"
         "    for i, fold in enumerate(folds):\n"
         "        sheet = folded(____, fold)\n"
@@ -829,6 +938,17 @@ def as_ascii_ignored(ids, pieces):
     return b"".join(pieces[i] for i in ids).decode("ascii", errors="ignore")
 
 
+def all_or_nothing(ids, pieces):
+    try:
+        return no_handler(ids, pieces)
+    except UnicodeDecodeError:
+        return "\ufffd"
+
+
+def blanks_cut_off(ids, pieces):
+    return decode_answer(ids, pieces).strip()
+
+
 def as_text(function, ids, pieces) -> Outputs:
     text = function(ids, pieces)
     if text is None:
@@ -856,6 +976,7 @@ DECODE = Exercise(
         Case(([0, 1, 2, 5], _PIECES), "a character of three bytes"),
         Case(([3, 4, 6, 7, 8], _PIECES), "a character in two pieces"),
         Case(([9, 3], _PIECES), "the text ends in the middle of a character"),
+        Case(([5, 0, 1], _PIECES), "blanks at both ends"),
     ),
     wrongs=(
         Wrong(
@@ -881,6 +1002,16 @@ DECODE = Exercise(
             ignored,
             "You drop broken bytes in silence. It should be seen that something is missing.",
             "Which value of errors= puts a sign in their place?",
+        ),
+        Wrong(
+            all_or_nothing,
+            "One broken character, and you give up the whole text.",
+            "Which argument of decode puts a sign in the place of the broken bytes alone?",
+        ),
+        Wrong(
+            blanks_cut_off,
+            "You cut off the blanks at the ends. They belong to the text: the pieces hold them.",
+            "What does strip() take away?",
         ),
         Wrong(
             as_latin,
