@@ -6,9 +6,10 @@ import time
 import numpy as np
 import pytest
 
-from tinygpt.lesson.exercises import EXERCISES, exercise
+from tinygpt.lesson.exercises import EXERCISES, exercise, first_model, tokens
 from tinygpt.lesson.exercises import loss as lesson05
 from tinygpt.lesson.judge import judge
+from tinygpt.lesson.trying import run_on
 from tinygpt.nn.softmax import softmax
 
 SOFTMAX = EXERCISES["05.1"]
@@ -173,3 +174,43 @@ def test_an_exercise_that_there_is_not():
     with pytest.raises(ValueError, match=r"there is no exercise '99.9': expected one of 0"):
         exercise("99.9")
     assert exercise("5.1") is SOFTMAX
+
+
+def test_ids_as_floats_are_refused():
+    """They look the same when printed, and can be looked up in no table."""
+    as_floats = {
+        "04.1": lambda ids, pair, new: [float(v) for v in tokens.merge_answer(ids, pair, new)],
+        "04.3": lambda ids, merges: np.array(tokens.encode_answer(ids, merges), float),
+        "06.1": lambda *inputs: tuple(a * 1.0 for a in first_model.windows_answer(*inputs)),
+    }
+    for id, answer in as_floats.items():
+        verdict = judge(EXERCISES[id], answer)
+        assert not verdict.accepted
+        assert "ids are whole numbers" in verdict.reason, id
+
+
+def test_gradients_that_pile_up_from_call_to_call():
+    """The array is made by the forward, and each backward adds to it: both calls return the same
+    array, so it must be looked at before the second one."""
+
+    def answer(table, ids):
+        dtable = np.zeros_like(table)
+
+        def backward(dy):
+            np.add.at(dtable, ids, dy)
+            return dtable, None
+
+        return table[ids], backward
+
+    reason = judge(EXERCISES["06.2"], answer).reason
+    assert reason.startswith("Backward gives something else the second time")
+
+
+def test_what_was_changed_before_an_error_is_seen():
+    def answer(logits, targets):
+        logits[:] = 0
+        raise ValueError("nothing more")
+
+    run = run_on(EXERCISES["05.2"], answer, EXERCISES["05.2"].cases[0])
+    assert run.error
+    assert not run.untouched

@@ -263,7 +263,8 @@ def test_swap_counts_and_compares(capsys):
         for _ in range(80):
             softmax(x)
     assert capsys.readouterr().out == (
-        "yours ran 80 times; largest difference from the library's output on the first call 2e-07\n"
+        "softmax: yours ran 80 times; largest difference from the library's output on the first "
+        "call 2e-07\n"
     )
 
 

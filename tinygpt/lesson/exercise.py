@@ -75,6 +75,22 @@ def several(value: Any, n: int, asked: str, who: str = "your function") -> Any:
     return value
 
 
+def whole_numbers(value: Any, what: str = "your result") -> Any:
+    """An array or list of ids, or a FormError in words: as floats they cannot be looked up."""
+    array = value if isinstance(value, np.ndarray) else None
+    floats = (
+        array.dtype.kind == "f"
+        if array is not None
+        else isinstance(value, list) and any(isinstance(v, float) for v in value)
+    )
+    if floats:
+        raise FormError(
+            f"floats stand in {what}, and ids are whole numbers: np.zeros, np.empty and "
+            "np.append([], ...) make floats, unless they are told a dtype"
+        )
+    return value
+
+
 def way_back(backward: Any) -> Any:
     """A backward that can be called, or a FormError in words."""
     if not callable(backward):
@@ -90,8 +106,8 @@ def asked_twice(first: Any, second: Any) -> None:
     for a, b in zip(first, second, strict=True):
         if (a is None) != (b is None) or (a is not None and not np.array_equal(a, b)):
             raise FormError(
-                "backward gives something else the second time: it changes what it keeps from the "
-                "forward, and should work on a copy"
+                "backward gives something else the second time: it changes what was made outside "
+                "it, and should make its own anew, or work on a copy"
             )
 
 
@@ -103,7 +119,9 @@ def there_and_back(*gradients: str) -> Callable[..., Outputs]:
     def observe(function: Any, *inputs: Any) -> Outputs:
         *arguments, dy = inputs
         y, backward = two(function(*arguments), "y, backward")
-        once, again = (_gradients(way_back(backward)(dy), gradients, asked) for _ in range(2))
+        once = _gradients(way_back(backward)(dy), gradients, asked)
+        once = tuple(g.copy() if isinstance(g, np.ndarray) else g for g in once)
+        again = _gradients(backward(dy), gradients, asked)
         asked_twice(once, again)
         named = dict(zip(gradients, once, strict=True))
         return {"y": y} | {name: g for name, g in named.items() if name != "None"}

@@ -122,18 +122,18 @@ GUESSES: dict[str, Guess] = {
         ),
     ),
     "06.P1": Guess(
-        lambda x, y: len(list(zip(x, y, strict=True))),
-        "One at each place: after the first letter, after the first two, ... A bigram sees only "
-        "the last of them, but attention (lesson 07) sees all that came before. So a text of a "
-        "million letters has a million questions, and nobody wrote down an answer.",
+        len,
+        "One after each letter but the last: what follows M, what follows Mi, ... A table of "
+        "pairs sees only the last of them, but attention (lesson 07) sees all that came before. "
+        "So a text of a million letters has nearly a million questions, and nobody wrote down an "
+        "answer.",
     ),
     "06.P2": Guess(
+        lambda right, forgotten: round(np.mean(forgotten[-20:])),
         lambda right, forgotten: (
-            "higher" if np.mean(forgotten[-20:]) > np.mean(right[-20:]) else "lower"
-        ),
-        lambda right, forgotten: (
-            f"{np.mean(forgotten[-20:]):.2f} against {np.mean(right[-20:]):.2f}. Each step goes "
-            "along the sum of all gradients so far, also those of places that were left long ago."
+            f"{np.mean(forgotten[-20:]):.2f}, where the other is at {np.mean(right[-20:]):.2f}. "
+            "Each step goes along the sum of all gradients so far, also of those that were found "
+            "where the table has long left."
         ),
     ),
     "07.P1": Guess(

@@ -316,7 +316,7 @@ def _same(runs: list[Run], others: list[Run]) -> bool:
     """Did both do the same on these cases, errors included?"""
     for run, other in zip(runs, others, strict=True):
         if run.error is not None or other.error is not None:
-            if _fault(run) != _fault(other):
+            if _fault(run) != _fault(other) or run.untouched != other.untouched:
                 return False
         elif run.empty != other.empty or run.untouched != other.untouched:
             return False

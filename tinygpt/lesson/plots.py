@@ -88,10 +88,9 @@ def _draw_curves(axes: Any, series: Mapping[str, Any], limits: Mapping[str, floa
         ends.append((float(ys[-1]), float(xs[-1]), name, COLORS[k]))
     for word, height in limits.items():
         axes.axhline(height, color="black", lw=0.9, ls="--")
-        axes.annotate(word, (0.99, height), xycoords=("axes fraction", "data"), fontsize=8,
-                      ha="right", va="bottom", zorder=5,
-                      bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-                      )  # fmt: skip
+        beside = (1.01, height)  # on the right, where no curve runs under it
+        axes.annotate(word.replace(": ", ":\n"), beside, xycoords=("axes fraction", "data"),
+                      fontsize=8, va="center", annotation_clip=False)  # fmt: skip
     if len(ends) > 1:
         axes.legend(frameon=False, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)

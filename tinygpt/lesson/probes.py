@@ -522,7 +522,9 @@ def deaf(e: Evidence) -> tuple[str, str] | None:
             else f"{_listed([names[j] for j in outputs])} "
             + ("changes" if len(outputs) == 1 else "change")
         )
-        return f"{what} when {name} does, and should not.", f"How does {name} get in there?"
+        single = isinstance(e.trials[0].case.inputs[e.exercise.given.index(name)], int | float)
+        when = f"{name} does" if single else f"the numbers in {name} do"
+        return f"{what} when {when}, and should not.", f"How does {name} get in there?"
     return None
 
 

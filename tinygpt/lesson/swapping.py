@@ -73,12 +73,14 @@ def _exchanged(ours: Op, mine: Any) -> Iterator[None]:
     finally:
         ours.function = original
     library = (function.__module__ or "").startswith("tinygpt.")
-    whose = "the library's answer" if library else "yours"
     if count == 0:
         raise RuntimeError(f"{ours.name} was never called: your {function.__name__} did nothing")
+    if library:
+        print(f"{ours.name}: the library's answer ran {count} times")
+        return
     print(
-        f"{whose} ran {count} times; largest difference from the library's output on the first "
-        f"call {difference:.0e}"
+        f"{ours.name}: yours ran {count} times; largest difference from the library's output on "
+        f"the first call {difference:.0e}"
     )
 
 

@@ -198,13 +198,13 @@ def run_on(
                 shown = exercise.observe(tried, *inputs)
             run.outputs = {name: plain(value) for name, value in shown.items()}
             run.empty = all(value is None for value in run.outputs.values())
-            run.untouched = _equal_inputs(inputs, case.inputs)
             if again:
                 run.repeats = equal(run.outputs, outputs_of(exercise, function, case), 0)
         except (Exception, SystemExit) as error:
             nothing_is_none = exercise.blank is None  # a blank answer returns None, and no other
             run.error, run.outputs = Failure.of(error), {}
             run.empty = nothing_is_none and bool(returned) and returned[-1] is None
+    run.untouched = _equal_inputs(inputs, case.inputs)
     run.printed = heard.getvalue()
     if run.empty:
         run.outputs = {}

@@ -12,6 +12,7 @@ from tinygpt.lesson.exercise import (
     normal,
     there_and_back,
     two,
+    whole_numbers,
 )
 from tinygpt.nn.embedding import embedding
 
@@ -43,6 +44,15 @@ def shifted_by_two(ids, starts, T):
 
 def next_window(ids, starts, T):
     return ids[_at(starts, T)], ids[(_at(starts, T) + T) % len(ids)]
+
+
+def next_window_beyond_the_end(ids, starts, T):
+    return ids[_at(starts, T)], ids[_at(starts, T) + T]
+
+
+def rows_after_the_first_start(ids, starts, T):
+    at = starts[0] + np.arange(len(starts) * T).reshape(-1, T)
+    return ids[at], ids[at + 1]
 
 
 def the_one_after_the_window(ids, starts, T):
@@ -125,7 +135,7 @@ def both_windows(function, ids, starts, T) -> Outputs:
     if result is None:
         return {"x": None, "y": None}
     x, y = two(result, "x, y")
-    return {"x": x, "y": y}
+    return {"x": whole_numbers(x, "x"), "y": whole_numbers(y, "y")}
 
 
 _IDS = np.array([5, 3, 8, 1, 9, 2, 7, 7, 4, 0, 6, 3, 1, 8, 5, 5, 2, 9, 0, 4, 11, 10, 13, 12])
@@ -162,6 +172,13 @@ WINDOWS = Exercise(
             next_window,
             "Your y is the next window. At each place the model is asked for the next id.",
             "Place 0 of y stands under place 0 of x: which id comes after that one?",
+            (next_window_beyond_the_end,),
+        ),
+        Wrong(
+            rows_after_the_first_start,
+            "Your windows follow each other from the first start on; the other starts are not "
+            "used.",
+            "At which place does the window number b begin?",
         ),
         Wrong(
             the_one_after_the_window,
@@ -249,11 +266,12 @@ WINDOWS = Exercise(
     ),
     hints=(
         "Window b takes the places starts[b], starts[b] + 1, ..., T of them. Its targets stand one "
-        "place further each. So make the places first, an array of shape (B, T), and look both up.",
+        "place further each. So make the places first, an array of shape (B, T): a column plus a "
+        "row is a table (lesson 03). Then look both up.",
         "The same for one window, with its place and its length:\n\n"
         "    at = start + np.arange(____)\n"
         "    x, y = ids[at], ids[at + ____]\n\n"
-        "For several, starts[:, None] is a column, and a column plus a row is a table.",
+        "For several, starts[:, None] is a column.",
     ),
 )
 
@@ -325,12 +343,51 @@ def mean_of_repeated_ids(table, ids):
     return _filled(write)(table, ids)
 
 
+def row_after_row(table, ids):
+    def write(dtable, ids, dy):
+        for i in range(len(ids)):
+            dtable[ids[i]] += dy[i]
+
+    return _filled(write)(table, ids)
+
+
+def one_hot_of_one_axis(table, ids):
+    def gradient(dy, table, ids):
+        return np.eye(len(table), dtype=table.dtype)[ids].T @ dy
+
+    return _look_up(gradient)(table, ids)
+
+
+def one_hot_of_each_text(table, ids):
+    def gradient(dy, table, ids):
+        return np.eye(len(table), dtype=table.dtype)[ids].swapaxes(-1, -2) @ dy
+
+    return _look_up(gradient)(table, ids)
+
+
+def counted_up_to_the_largest_id(table, ids):
+    def gradient(dy, table, ids):
+        columns = dy.reshape(-1, dy.shape[-1]).T
+        sums = [np.bincount(ids.reshape(-1), weights=column) for column in columns]
+        return np.stack(sums, axis=1).astype(table.dtype)
+
+    return _look_up(gradient)(table, ids)
+
+
+def what_add_at_returns(table, ids):
+    return _look_up(lambda dy, table, ids: np.add.at(np.zeros_like(table), ids, dy))(table, ids)
+
+
 def handed_on(table, ids):
     return _look_up(lambda dy, table, ids: dy)(table, ids)
 
 
 def dy_of_the_ids(table, ids):
     return _look_up(lambda dy, table, ids: dy[ids % len(dy)])(table, ids)
+
+
+def dy_of_the_ids_beyond_the_end(table, ids):
+    return _look_up(lambda dy, table, ids: dy[ids])(table, ids)
 
 
 def table_of_the_ids(table, ids):
@@ -454,10 +511,33 @@ EMBEDDING = Exercise(
     wrongs=(
         Wrong(
             repeated_ids_lost,
-            "Right where each id comes once. `a[ids] += dy` reads, adds and writes all at once: "
-            "of an id that comes again only one of its dy is left.",
-            "Which function of NumPy adds again and again, place after place?",
+            "Right where each id comes once. Of one that comes again only the last dy is left: `=` "
+            "writes over what was there, and `a[ids] += dy` reads, adds and writes all at once.",
+            "How are they added again and again, place after place?",
             (last_one_wins,),
+        ),
+        Wrong(
+            row_after_row,
+            "Right for one text. Of several, ids[i] is a whole row of ids, and of one that comes "
+            "twice in its row one addition is lost.",
+            "How can you go through all places, however many axes there are?",
+        ),
+        Wrong(
+            one_hot_of_one_axis,
+            "Right for one text. Of several, the places lie along two axes, and all of them should "
+            "be summed.",
+            "What does ids.reshape(-1) make of the places, and what must dy become with it?",
+            (one_hot_of_each_text,),
+        ),
+        Wrong(
+            counted_up_to_the_largest_id,
+            "The rows after the largest id are missing: nobody took them, and their gradient is 0.",
+            "How many rows has the table?",
+        ),
+        Wrong(
+            what_add_at_returns,
+            "dtable is None: np.add.at changes the array that it is given, and returns nothing.",
+            "Which name holds what was added up?",
         ),
         Wrong(
             first_one_wins,
@@ -479,6 +559,7 @@ EMBEDDING = Exercise(
             dy_of_the_ids,
             "You look up in dy, as the forward does in the table. The way back puts down instead.",
             "Where do the ids stand: on the right of the sign, or on the left?",
+            (dy_of_the_ids_beyond_the_end,),
         ),
         Wrong(
             table_of_the_ids,
@@ -532,8 +613,8 @@ EMBEDDING = Exercise(
         ),
         Wrong(
             sums_of_rows,
-            "You add up the channels of dy.",
-            "Which axis is the sum over: the places, or the channels?",
+            "You add up the columns of dy.",
+            "Which axis is the sum over: the places, or the columns?",
         ),
         Wrong(
             other_sign,
@@ -752,8 +833,39 @@ def all_batches_then_one_step(model, optimizer, batches):
     return found
 
 
+def one_step_at_the_end(model, optimizer, batches):
+    found = _loop("z", "b")(model, optimizer, batches)
+    optimizer.step()
+    return found
+
+
+def every_second_batch(model, optimizer, batches):
+    found = []
+    for i, (x, y) in enumerate(batches):
+        loss = model.loss(x, y)
+        loss.backward()
+        found.append(loss.item())
+        if i % 2 == 1:
+            optimizer.step()
+            optimizer.zero_grad()
+    return found
+
+
+def ends_when_it_rises(model, optimizer, batches):
+    found = []
+    for x, y in batches:
+        found += loop_answer(model, optimizer, [(x, y)])
+        if len(found) > 1 and found[-1] > found[-2]:
+            break
+    return found
+
+
 def _batches(seed, n, rows, D):
-    return tuple((normal(seed + 2 * i, rows, D), normal(seed + 2 * i + 1, rows)) for i in range(n))
+    """Of one decimal, to be read with `case`."""
+    return tuple(
+        (normal(seed + 2 * i, rows, D).round(1), normal(seed + 2 * i + 1, rows).round(1))
+        for i in range(n)
+    )
 
 
 LOOP = Exercise(
@@ -855,11 +967,27 @@ LOOP = Exercise(
             "You go a single step at the end, along the gradients of all batches.",
             "How far is `optimizer.step()` indented?",
         ),
+        Wrong(
+            one_step_at_the_end,
+            "You go a single step at the end, along the gradients of the last batch.",
+            "How far is `optimizer.step()` indented?",
+        ),
+        Wrong(
+            every_second_batch,
+            "You go a step for every second batch only.",
+            "How many steps are asked for?",
+        ),
+        Wrong(
+            ends_when_it_rises,
+            "You stop where a loss is higher than the one before. Batches differ: that says "
+            "nothing about the whole.",
+            "How many batches should be learned from?",
+        ),
     ),
     hints=(
-        "Five things for each batch: the loss; forget the old gradients; go back from the loss; a "
-        "step; keep the number loss.item(). Forgetting may come first or last, but not between "
-        "backward and step.",
+        "Begin at the end: a step needs gradients. Who finds them, from what, and what must not be "
+        "left in them from the batch before? Forgetting may come first or last, but never between "
+        "the two that it would part.",
         "The same with other names, for a boat that drifts:\n\n"
         "    for wind in winds:\n"
         "        error = boat.error(wind)\n"

@@ -5,7 +5,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from tinygpt.lesson.exercise import Case, Exercise, FormError, Outputs, Wrong, kind_of
+from tinygpt.lesson.exercise import (
+    Case,
+    Exercise,
+    FormError,
+    Outputs,
+    Wrong,
+    kind_of,
+    whole_numbers,
+)
 from tinygpt.text.bpe import encode_plain  # fmt: skip
 from tinygpt.text.bpe import merge as merge_plain
 
@@ -24,6 +32,10 @@ def merge_answer(ids, pair, new):
             out.append(ids[i])
             i += 1
     return out
+
+
+def as_ids(function, *inputs) -> Outputs:
+    return {"result": whole_numbers(function(*inputs))}
 
 
 def _is_pair(ids, i, pair):
@@ -183,6 +195,7 @@ MERGE = Exercise(
     name="my_merge",
     form="my_merge(ids, pair, new) -> a new list of ids",
     answer=merge_answer,
+    observe=as_ids,
     cases=(
         Case(([5, 1, 2, 4, 6, 3, 1, 2], (1, 2), 256)),
         Case(([1, 2, 1, 2, 9, 2, 1, 1], (1, 2), 300), "the pair stands at the beginning"),
@@ -731,6 +744,7 @@ ENCODE = Exercise(
     name="my_encode",
     form="my_encode(ids, merges): bytes as a list of ids -> a list of ids",
     answer=encode_answer,
+    observe=as_ids,
     lends=(("merge", "04.1"),),
     cases=(
         Case((_bytes("in the thing he painted and the end"), _STORY)),
