@@ -149,7 +149,7 @@ check("06.3", my_train)
 # %%
 # The model, as this library writes models: a Parameter is an array that wants gradients, a Module has some.
 # Three hundred batches of 32 windows, in your loop, on your look-up and (lesson 05) your cross-entropy:
-# `swap` puts them in the place of the library's. SGD (stochastic gradient descent) is the optimizer of lesson 01.
+# `swap` puts them in the place of the library's. SGD, stochastic gradient descent, is the step of lesson 01.
 # Its learning rate, lr, is large: a slope is a mean over 1024 places, and few of them are about one letter.
 train = use("06.3")
 
