@@ -216,8 +216,8 @@ plots.curves(
 )
 
 # %%
-# The same on Chinese stories, whose characters are more and rarer (so lr is larger). A Chinese character and a
-# letter say differently much: the two losses cannot be compared. And what such models write:
+# The same on Chinese stories, whose characters are more and rarer (so lr is larger). A Chinese character and
+# a letter say differently much: the two losses cannot be compared. And what such models write:
 chinese = load_corpus("stories-zh").train[:60_000]
 zh = CharTokenizer.train(chinese)
 ids_zh = np.array(zh.encode(chinese))
