@@ -242,8 +242,8 @@ print(repr(write(model, tokenizer, "M", 70, np.random.default_rng(1))))
 print(repr(write(model_zh, zh, chinese.strip()[0], 30, np.random.default_rng(1))))
 
 # %% [markdown]
-# Each letter fits the one before it, and what is longer fits by chance. A better model must look further back than
-# one letter: **attention**, lesson 07.
+# Each letter fits the one before it; what is longer fits by chance. A better model must look further back:
+# **attention**, lesson 07.
 #
 # **Two questions without code**
 # 1. Your loss starts at ln V and stays there. Which of the five lines do you look at first?
@@ -252,11 +252,11 @@ print(repr(write(model_zh, zh, chinese.strip()[0], 30, np.random.default_rng(1))
 # <details><summary>Answers</summary>
 #
 # 1. backward and step: without either nothing is learned. (Or zero_grad stands between them.)
-# 2. No: the floor is that of the whole text, and a batch may be easier than the rest. Look at the mean.
+# 2. No: the floor is that of the whole text, and a batch may be easier. Look at the mean.
 #
 # </details>
 #
-# **Next:** put `lr=2.0` in place of 20, twice: how far do both come in 300 steps? Then lesson 07. What you did so far:
+# **Next:** put `lr=2.0` in place of 20, twice: how far do both come? Then lesson 07. What you did so far:
 # `progress()`.
 
 # %%

@@ -484,7 +484,97 @@ def write_in_an_array(ids, n, block_size, choose):
     return text.tolist()
 
 
+def softmax_op_by_matrix(x):
+    y = softmax_in_place(x)
+
+    def backward(dy):
+        jacobian = y[..., :, None] * (np.eye(y.shape[-1], dtype=y.dtype) - y[..., None, :])
+        return (dy[..., None, :] @ jacobian)[..., 0, :]
+
+    return y, backward
+
+
+def softmax_op_in_loops(x):
+    y = softmax_in_place(x)
+
+    def backward(dy):
+        dx = np.zeros_like(y)
+        for at in np.ndindex(y.shape[:-1]):
+            for i in range(y.shape[-1]):
+                for j in range(y.shape[-1]):
+                    dx[at][i] += dy[at][j] * y[at][j] * ((i == j) - y[at][i])
+        return dx
+
+    return y, backward
+
+
+def _weights(q, k):
+    scores = q @ k.T / math.sqrt(q.shape[1])
+    scores[np.arange(len(q))[:, None] < np.arange(len(q))] = -1e30
+    return softmax_in_place(scores)
+
+
+def head_in_loops(q, k, v):
+    T, D = q.shape
+    w = _weights(q, k)
+
+    def backward(dy):
+        dq, dk, dv = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
+        for i in range(T):
+            arrives = [float(dy[i] @ v[j]) for j in range(i + 1)]
+            mean = sum(float(w[i, j]) * arrives[j] for j in range(i + 1))
+            for j in range(i + 1):
+                ds = float(w[i, j]) * (arrives[j] - mean) / math.sqrt(D)
+                dq[i] += ds * k[j]
+                dk[j] += ds * q[i]
+                dv[j] += w[i, j] * dy[i]
+        return dq, dk, dv
+
+    return w @ v, backward
+
+
+def head_by_einsum(q, k, v):
+    w = _weights(q, k)
+
+    def backward(dy):
+        dw = np.einsum("id,jd->ij", dy, v)
+        ds = w * (dw - np.einsum("ij,ij->i", w, dw)[:, None])
+        scale = 1 / math.sqrt(q.shape[1])
+        return [
+            np.einsum("ij,jd->id", ds, k) * scale,
+            np.einsum("ij,id->jd", ds, q) * scale,
+            np.einsum("ij,id->jd", w, dy),
+        ]
+
+    return w @ v, backward
+
+
+def split_by_strips(x, n_head):
+    return np.stack(np.split(x, n_head, axis=-1), axis=1)
+
+
+def split_in_loops(x, n_head):
+    B, T, C = x.shape
+    D = C // n_head
+    out = np.empty((B, n_head, T, D), x.dtype)
+    for h in range(n_head):
+        out[:, h] = x[:, :, h * D : (h + 1) * D]
+    return out
+
+
+def merge_by_concatenating(y):
+    return np.concatenate([y[:, h] for h in range(y.shape[1])], axis=-1)
+
+
+def merge_by_einsum(y):
+    return np.einsum("bhtd->bthd", y).reshape(y.shape[0], y.shape[2], -1)
+
+
 STYLES = {
+    "08.1": (softmax_op_by_matrix, softmax_op_in_loops),
+    "08.2": (head_in_loops, head_by_einsum),
+    "08.3": (split_by_strips, split_in_loops),
+    "08.4": (merge_by_concatenating, merge_by_einsum),
     "00.1": (last_by_two_steps, last_as_a_copy),
     "00.2": (draw_in_a_loop, draw_by_counting),
     "00.3": (write_by_adding, write_in_an_array),

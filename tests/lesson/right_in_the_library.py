@@ -5,7 +5,7 @@ import numpy as np
 from tinygpt.autograd.engine import matmul
 from tinygpt.autograd.ops import sum as sum_op
 from tinygpt.autograd.parameters import Parameter
-from tinygpt.nn.attention import attention
+from tinygpt.nn.attention import attention, merge_heads, split_heads
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.embedding import embedding
 from tinygpt.nn.softmax import softmax
@@ -43,7 +43,25 @@ def adamw(w, g, m, v, t, lr, beta1, beta2, eps, decay):
     optimizer.update(w, g, decay, m, v)
 
 
+def head(q, k, v):
+    """One head of one text."""
+    y, backward = attention.function(*(a[None, None] for a in (q, k, v)))
+    return y[0, 0], lambda dy: tuple(d[0, 0] for d in backward(dy[None, None]))
+
+
+def split(x, n_head):
+    """Queries, keys and values are cut alike."""
+    (q, k, v), _ = split_heads.function(np.concatenate([x, x, x], axis=-1), n_head=n_head)
+    assert np.array_equal(q, k)
+    assert np.array_equal(q, v)
+    return q
+
+
 ANSWERS = {
+    "08.1": softmax.function,
+    "08.2": head,
+    "08.3": split,
+    "08.4": lambda y: merge_heads.function(y)[0],
     "06.2": look_up,
     "04.1": merge,
     "04.3": lambda ids, merges: encode_plain(bytes(ids).decode("utf-8"), merges),

@@ -35,6 +35,12 @@ def _first_step(point: Any, adam: Any, gradient: float) -> float:
     return float(abs(p.w.data[0] - before))
 
 
+def _softmax_slopes(softmax: Any, y: Any) -> Any:
+    """The gradient of the scores of these weights, where every dy is 1."""
+    _, backward = softmax.function(np.log(y))
+    return backward(np.ones(len(y)))
+
+
 TRIED_STEPS = (0.1, 1e-5, 1e-10, 1e-15)
 
 GUESSES: dict[str, Guess] = {
@@ -147,6 +153,24 @@ GUESSES: dict[str, Guess] = {
         "letter. The weights are computed anew for every text.",
     ),
     "07.P3": Guess(lambda ends, floor: "below" if ends["no mask"] < floor else "above"),
+    "08.P1": Guess(
+        lambda softmax, y: round(float(_softmax_slopes(softmax, y)[0]), 9) + 0.0,
+        "The three sum to 1: they cannot all grow. What is wanted of all alike cancels, and only "
+        "what is wanted of one more than of the others moves a score.",
+    ),
+    "08.P2": Guess(
+        lambda y, without, head: sum(
+            not np.array_equal(y[h], without[h]) for h in range(len(y)) if h != head
+        ),
+        "Bit for bit the same. A softmax runs over the keys of one head; nothing runs over heads.",
+    ),
+    "08.P3": Guess(
+        lambda untrained: float(untrained[-1, -2]),
+        lambda untrained: (
+            f"1/16 is {1 / 16}. Untrained, all scores are near 0, so each of the "
+            f"{len(untrained)} letters gets about the same."
+        ),
+    ),
     "13.P1": Guess(
         lambda *norms: float(np.linalg.norm(norms)), "The root of 9 + 16 + 144: the root of 169."
     ),

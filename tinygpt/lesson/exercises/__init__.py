@@ -6,6 +6,7 @@ from tinygpt.lesson.exercise import Exercise
 from tinygpt.lesson.exercises import (
     attention,
     first_model,
+    heads,
     loss,
     slope,
     step,
@@ -15,7 +16,7 @@ from tinygpt.lesson.exercises import (
     writes,
 )
 
-LESSONS = (writes, slope, tape, tensors, tokens, loss, first_model, attention, step)
+LESSONS = (writes, slope, tape, tensors, tokens, loss, first_model, attention, heads, step)
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
 
