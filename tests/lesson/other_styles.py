@@ -570,7 +570,56 @@ def merge_by_einsum(y):
     return np.einsum("bhtd->bthd", y).reshape(y.shape[0], y.shape[2], -1)
 
 
+def order_by_steps(layer, x, i, j):
+    other = np.array(x)
+    kept = other[i].copy()
+    other[i] = other[j]
+    other[j] = kept
+    before, after = layer(x), layer(other)
+    return float(np.max(np.abs(before[-1] - after[-1])))
+
+
+def order_by_numbering(layer, x, i, j):
+    numbers = list(range(len(x)))
+    numbers[i], numbers[j] = numbers[j], numbers[i]
+    return np.linalg.norm(np.ravel(layer(x[numbers])[-1] - layer(x)[-1]), np.inf)
+
+
+def turn_by_complex_numbers(x, positions, base=10_000.0):
+    D = x.shape[-1]
+    z = x[..., : D // 2] + 1j * x[..., D // 2 :]
+    z = z * np.exp(1j * np.outer(positions, 1 / base ** (2 * np.arange(D // 2) / D)))
+    return np.concatenate([z.real, z.imag], axis=-1).astype(x.dtype)
+
+
+def turn_in_loops(x, positions, base=10_000.0):
+    y, D = np.empty_like(x), x.shape[-1]
+    for t, m in enumerate(positions):
+        for i in range(D // 2):
+            angle = float(m) * base ** (-2 * i / D)
+            c, s = math.cos(angle), math.sin(angle)
+            y[..., t, i] = x[..., t, i] * c - x[..., t, i + D // 2] * s
+            y[..., t, i + D // 2] = x[..., t, i + D // 2] * c + x[..., t, i] * s
+    return y
+
+
+def alibi_in_loops(n_head, T):
+    return [
+        [[-(2 ** (-8 * h / n_head)) * (i - j) if j <= i else -math.inf for j in range(T)]
+         for i in range(T)]
+        for h in range(1, n_head + 1)
+    ]  # fmt: skip
+
+
+def alibi_with_distances(n_head, T):
+    slopes = np.array([2 ** (-8 * (h + 1) / n_head) for h in range(n_head)])
+    return np.einsum("h,ij->hij", slopes, -abs(np.subtract.outer(np.arange(T), np.arange(T))))
+
+
 STYLES = {
+    "09.1": (order_by_steps, order_by_numbering),
+    "09.2": (turn_by_complex_numbers, turn_in_loops),
+    "09.3": (alibi_in_loops, alibi_with_distances),
     "08.1": (softmax_op_by_matrix, softmax_op_in_loops),
     "08.2": (head_in_loops, head_by_einsum),
     "08.3": (split_by_strips, split_in_loops),

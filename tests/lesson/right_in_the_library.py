@@ -8,6 +8,8 @@ from tinygpt.autograd.parameters import Parameter
 from tinygpt.nn.attention import attention, merge_heads, split_heads
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.embedding import embedding
+from tinygpt.nn.position import alibi_slopes, distances
+from tinygpt.nn.rotary import rotary
 from tinygpt.nn.softmax import softmax
 from tinygpt.optim.adam import AdamW
 from tinygpt.optim.clip import clip_grad_norm
@@ -57,7 +59,14 @@ def split(x, n_head):
     return q
 
 
+def alibi(n_head, T):
+    away = distances(np.zeros(1), T, T)
+    return -np.array(alibi_slopes(n_head))[:, None, None] * away
+
+
 ANSWERS = {
+    "09.2": lambda x, positions, base: rotary.function(x, positions=positions, base=base)[0],
+    "09.3": alibi,
     "08.1": softmax.function,
     "08.2": head,
     "08.3": split,

@@ -73,6 +73,22 @@ def test_tokens_show_every_piece(drawn):
     assert len(figure.axes[0].patches) == 7
 
 
+def test_maps_over_curves(drawn):
+    table = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    plots.maps_over_curves(
+        {
+            "one": (table, {"a": np.arange(3.0), "b": np.ones(3)}),
+            "two": (table, {"a": np.ones(3), "b": np.ones(3)}),
+        },
+        "see", x="back", y="score",
+    )  # fmt: skip
+    figure, _ = drawn[0]
+    assert {"one", "two", "a", "b", "back", "score"} <= set(texts(figure))
+    first, _, under, _ = figure.axes
+    assert np.array_equal(first.images[0].get_array(), table)
+    assert [list(line.get_ydata()) for line in under.lines] == [[0, 1, 2], [1, 1, 1]]
+
+
 def test_bars_in_groups_with_their_heights(drawn):
     plots.bars(
         {"one": {"a": 1.0, "b": 2.5}, "two": {"a": 3.0, "b": 0.5}}, "see", y="size", line=1.0

@@ -41,6 +41,17 @@ def _softmax_slopes(softmax: Any, y: Any) -> Any:
     return backward(np.ones(len(y)))
 
 
+def _compared(after: float, before: float) -> str:
+    if abs(after - before) < 1e-9:
+        return "the same"
+    return "larger" if after > before else "smaller"
+
+
+def _rise(loss: Any) -> float:
+    """From the places that training had to those far beyond."""
+    return float(loss[64:].mean() - loss[16:32].mean())
+
+
 TRIED_STEPS = (0.1, 1e-5, 1e-10, 1e-15)
 
 GUESSES: dict[str, Guess] = {
@@ -169,6 +180,29 @@ GUESSES: dict[str, Guess] = {
         lambda untrained: (
             f"1/16 is {1 / 16}. Untrained, all scores are near 0, so each of the "
             f"{len(untrained)} letters gets about the same."
+        ),
+    ),
+    "09.P1": Guess(
+        lambda change: _yes(change("none", 1) > 1e-9),
+        lambda change: (
+            f"It moves by {change('none', 1):.0e}. A sum does not mind the order of its terms, and "
+            "the key of the cat is the same wherever the cat stands."
+        ),
+    ),
+    "09.P2": Guess(
+        lambda score: _compared(score(103, 101), score(3, 1)),
+        lambda score: (
+            f"{score(3, 1):.6f} and {score(103, 101):.6f}: both are turned further by the same. "
+            f"With the query at 1 and the key at 3 it is {score(1, 3):.6f}: it is not the same "
+            "forwards and back."
+        ),
+    ),
+    "09.P3": Guess(
+        lambda losses: min(losses, key=lambda way: _rise(losses[way])),
+        lambda losses: (
+            "The loss rises by "
+            + ", ".join(f"{_rise(loss):.2f} ({way})" for way, loss in losses.items())
+            + ". All were trained on the same windows."
         ),
     ),
     "13.P1": Guess(

@@ -113,6 +113,33 @@ def attention(maps: Mapping[str, np.ndarray], tokens: Sequence[str], what_to_see
     show_picture(figure, what_to_see)
 
 
+def maps_over_curves(
+    columns: Mapping[str, tuple[np.ndarray, Mapping[str, np.ndarray]]],
+    what_to_see: str,
+    *,
+    x: str,
+    y: str,
+) -> None:
+    """Heat maps side by side, and curves under each: title -> (map, {label: values}). Each map has
+    its own range of colours."""
+    figure = pictures.new_figure(2.3 * len(columns), 4.4)
+    both = figure.subplots(2, len(columns), squeeze=False)
+    for k, (title, (table, series)) in enumerate(columns.items()):
+        axes = both[0, k]
+        axes.imshow(table, cmap="cividis", aspect="auto", interpolation="nearest")
+        axes.set_title(title, fontsize=9)
+        axes = both[1, k]
+        for i, (label, values) in enumerate(series.items()):
+            axes.plot(values, color=COLORS[i], linestyle=STYLES[i], label=label)
+        axes.set_xlabel(x, fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+    both[1, 0].set_ylabel(y, fontsize=9)
+    both[1, -1].legend(frameon=False, fontsize=8)
+    for axes in both.flat:
+        axes.tick_params(labelsize=8)
+    show_picture(figure, what_to_see)
+
+
 def tokens(rows: Mapping[str, Sequence[str]], what_to_see: str) -> None:
     """The same text cut in several ways, a row each: name -> its pieces, each in a box."""
     longest = max(len("".join(pieces)) for pieces in rows.values())

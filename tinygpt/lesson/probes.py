@@ -261,7 +261,8 @@ def _not_summed(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] |
             axes.add(found)
     if not axes:
         return None
-    along = f"axis {axes.copy().pop()[0]}" if axes in ({(i,)} for i in range(9)) else "some axes"
+    first = next(iter(axes))
+    along = f"axis {first[0]}" if len(axes) == 1 and len(first) == 1 else "some axes"
     return (f"{_which(e, pairs, wrong)} is not added up: it would be right if what lies along "
             f"{along} were summed.", "What was used several times, and so gets several slopes?"
             )  # fmt: skip

@@ -8,6 +8,7 @@ from tinygpt.lesson.exercises import (
     first_model,
     heads,
     loss,
+    position,
     slope,
     step,
     tape,
@@ -16,7 +17,19 @@ from tinygpt.lesson.exercises import (
     writes,
 )
 
-LESSONS = (writes, slope, tape, tensors, tokens, loss, first_model, attention, heads, step)
+LESSONS = (
+    writes,
+    slope,
+    tape,
+    tensors,
+    tokens,
+    loss,
+    first_model,
+    attention,
+    heads,
+    position,
+    step,
+)
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
 

@@ -596,7 +596,7 @@ def passes_from_the_left(ids, merges):
 
 def _parts(merges):
     """id -> the bytes it stands for"""
-    parts = {b: (b,) for b in range(256)}
+    parts: dict[int, tuple[int, ...]] = {b: (b,) for b in range(256)}
     for i, (a, b) in enumerate(merges):
         parts[256 + i] = parts[a] + parts[b]
     return parts
