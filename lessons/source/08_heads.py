@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 08 Attention, heads and the way back
 #
-# In lesson 07 attention looked, and nothing was learned: its way back was `None`. Here you write it, and what makes one
-# attention many: its *heads*.
+# In lesson 07 attention looked, and nothing was learned: its way back was `None`. Here you write it; and what makes one
+# attention many, its *heads*: several small attentions side by side.
 #
 # After this lesson you can
 # 1. go back through a softmax (`my_softmax_op`) and through a whole head (`my_head`),
@@ -39,21 +39,21 @@ near, far = np.argsort(distance[layer])[[0, -1]]
 plots.attention(
     {f"head {near}": weights[layer, near], f"head {far}": weights[layer, far]},
     list(prompt),
-    f"two heads of one layer, on the same text. On average head {near} looks {distance[layer, near]:.1f} "
-    f"letters back, head {far} {distance[layer, far]:.1f}. Nobody told them to: they learned it by the way "
-    "back.",
+    f"two heads of layer {layer}, on the same text. On average head {near} looks "
+    f"{distance[layer, near]:.1f} letters back, head {far} {distance[layer, far]:.1f}. Nobody told them "
+    "to: they learned it by the way back.",
 )
 
 # %%
-# Three weights come out of a softmax: 0.5, 0.3 and 0.2. All three are wanted larger, alike: dy = (1, 1, 1).
-# Guess: how large is then the slope of the first score?
+# Three weights come out of a softmax: 0.5, 0.3 and 0.2. The end result rises with each of them, and alike:
+# dy = (1, 1, 1). Guess: how fast does it rise with the first of the three scores?
 guess_1 = 0  ### SOLUTION
 predict("08.P1", guess_1, softmax, [0.5, 0.3, 0.2])
 
 # %% [markdown]
 # ## Through a softmax
-# If the score $x_i$ rises, $e^{x_i}$ grows as fast as it is large. Its own share $y_i$ gains $y_i$. But the sum below
-# grows too, by the share $y_i$, so **each** share $y_j$ loses $y_i y_j$:
+# $y_i$ is $e^{x_i}$ divided by the sum of all $e^{x_j}$. If $x_i$ rises, $e^{x_i}$ rises as fast as it is large, so $y_i$
+# gains $y_i$. But the sum rises too, by the fraction $y_i$ of itself, so **each** $y_j$ loses $y_i y_j$:
 #
 # $$\text{slope of } y_j \text{ in } x_i: \quad y_i \text{ (where } j = i\text{)} \; - \; y_i\, y_j$$
 #
@@ -79,9 +79,9 @@ def my_softmax_op(x):
 
     def backward(dy):
         ### BEGIN SOLUTION
-        # what arrives, on average, each by its weight
+        # the mean of dy in each row, weighed by y
         mean = (dy * y).sum(axis=-1, keepdims=True)
-        # each against that, times its weight
+        # dy against that mean, times y
         return y * (dy - mean)
         ### END SOLUTION
 
@@ -91,22 +91,18 @@ def my_softmax_op(x):
 check("08.1", my_softmax_op)
 
 # %% [markdown]
-# ## One head, there and back
-# One head of one text: $w = \text{softmax}(q k^T / \sqrt D)$, $y = w v$. All are (T, D) but $w$, which is (T, T).
+# ## Exercise 08.2: one head, there and back
+# One head of one text: $s=qk^T/\sqrt D$, $w=\text{softmax}(s)$, $y=wv$. From behind: $y=wv$ is a product (lesson 03), which
+# gives $dw$ and $dv$. Then $ds$ through the softmax, and a product again, with a division.
 #
-# From behind: $y = w v$ is a product (lesson 03), so it gives $dw$ and $dv$. Then through the softmax, through the
-# division, and through a product again, of $q$ and $k^T$.
-#
-# By hand, two letters and D = 1: $v = (10, 20)$, $dy = (1, 1)$, and
+# By hand, two letters and D = 1: $v=(10,20)$, $dy=(1,1)$, and
 #
 # $$w=\begin{pmatrix}1&0\\0.5&0.5\end{pmatrix}\quad dv=(1.5,\,0.5)\quad dw=\begin{pmatrix}10&20\\10&20\end{pmatrix}\quad ds=\begin{pmatrix}0&0\\-2.5&2.5\end{pmatrix}$$
 #
 # The hidden score got 0: its weight is 0. **The mask needs no line of its own on the way back.**
-
-# %% [markdown]
-# ## Exercise 08.2: a head
-# Write `backward`: `dq`, `dk`, `dv`, in the order of the arguments. Write the shape of each line beside it: T stands for
-# queries and for keys, so **no shape will warn you** if one lies on its side.
+#
+# Write `backward`: `dq`, `dk`, `dv`. T stands for queries and for keys, so **no shape will warn you**: write beside each
+# line whether its axes are (queries, keys) or (keys, queries).
 
 # %%
 causal_mask, softmax_op = use("07.2"), use("08.1")
@@ -124,10 +120,10 @@ def my_head(q, k, v):
         # y = w v
         dv = w.T @ dy
         dw = dy @ v.T
-        # through the softmax, and the division
-        ds = to_scores(dw) / math.sqrt(D)
-        # scores = q k^T
-        return ds @ k, ds.T @ q, dv
+        # through the softmax
+        ds = to_scores(dw)
+        # scores = q k^T / sqrt(D)
+        return ds @ k / math.sqrt(D), ds.T @ q / math.sqrt(D), dv
         ### END SOLUTION
 
     return y, backward
@@ -177,8 +173,8 @@ print(f"largest slope {abs(theirs).max():.4f}, largest difference {abs(theirs - 
 #
 # ## Exercises 08.3 and 08.4: split and merge
 # `my_split_heads`: (B, T, C) becomes (B, H, T, D). `my_merge_heads` undoes it. `reshape` cuts an axis in two, or joins
-# two neighbours, and moves nothing; `x.transpose(0, 3, 1, 2)` puts the axes into that order. The right *shape* is had in
-# several ways, the right *content* in one.
+# two neighbours, and moves nothing; `transpose(0, 3, 1, 2)` makes (2, 3, 5, 7) of (2, 5, 7, 3): axis 3 comes second.
+# The right *shape* is had in several ways, the right *content* in one.
 
 
 # %%
@@ -190,7 +186,6 @@ def my_split_heads(x, n_head):
 check("08.3", my_split_heads)
 
 
-# %%
 def my_merge_heads(y):
     """(B, H, T, D) -> (B, T, C), C = H D"""
     ### ANSWER 08.4
@@ -205,26 +200,28 @@ guess_2 = 0  ### SOLUTION
 q, k, v = (seen[f"h.0.attn.{name}"] for name in "qkv")  # (1, 4, T, D) each
 without = v.copy()
 without[:, 2] = 0
-y, y_without = all_heads(q, k, v)[0], all_heads(q, k, without)[0]
+y, y_without = (
+    attention.function(q, k, values)[0] for values in (v, without)
+)  # the library's, on arrays
 predict("08.P2", guess_2, y[0], y_without[0], 2)
+
+# %% [markdown]
+# **Heads do not weigh each other.** Each is an attention of its own. Their results are laid side by side, and the next
+# matrix, `c_proj`, *adds* what it makes of them.
+
+# %%
 split, merge = use("08.3"), use("08.4")
 changed = np.flatnonzero((merge(y) != merge(y_without)).any(axis=(0, 1)))
 print(
-    f"side by side: of {merge(y).shape[-1]} channels these changed: {changed[0]} to {changed[-1]}"
+    f"side by side, {merge(y).shape[-1]} channels: {changed[0]} to {changed[-1]} changed, a quarter"
 )
 
-# The next matrix, c_proj, has a row for each channel, so each head has rows of its own:
-projection = teller.h[0].attn.c_proj
-W = projection.weight.data
-parts = sum(y[:, h] @ W_h for h, W_h in enumerate(np.split(W, 4)))
-print(
-    f"the heads, each through its own rows, added up: off by {abs(parts - merge(y) @ W).max():.0e}"
-)
+# c_proj has a row for each channel, so each head has rows of its own, which nobody else multiplies with:
+W = teller.h[0].attn.c_proj.weight.data
+parts = sum(y[:, h] @ rows for h, rows in enumerate(np.split(W, 4)))
+print(f"the heads, each through its rows, added up: off by {abs(parts - merge(y) @ W).max():.0e}")
 
 # %% [markdown]
-# So **heads do not weigh each other**. Each is an attention of its own; the results are laid side by side, and the next
-# matrix *adds* what it makes of them.
-#
 # ## Train on all of it
 # A text in which each letter depends on **the one before the last**. To guess what comes next, the model must look one
 # letter back. And the floor is known (lesson 05): count which letter follows two places later. Only at the first place
@@ -233,7 +230,7 @@ print(
 
 # %%
 # Split, attention and merge, there and back, all yours. (The way back of a split is a merge, and vice versa.)
-def split_op(qkv, n_head):
+def split_op(qkv, n_head):  # q, k and v arrive side by side, (B, T, 3 C)
     def backward(dys):
         return np.concatenate([merge(dy) for dy in dys], axis=-1)
 
@@ -267,7 +264,8 @@ text = np.array(text)
 counts = np.zeros((V, V))
 np.add.at(counts, (text[:-2], text[2:]), 1)
 alone = counts.sum(axis=0, keepdims=True)  # nothing to look back at: how often each letter comes
-floor = (15 * use("05.3")(counts) + use("05.3")(alone)) / 16
+entropy = use("05.3")
+floor = (15 * entropy(counts) + entropy(alone)) / 16
 
 before, _ = train(text, V, T, steps=0)
 with swap(attention, all_heads), swap(split_heads, split_op), swap(merge_heads, merge_op):
@@ -303,7 +301,7 @@ plots.attention(
 )
 
 # %%
-# On stories, English and Chinese, on your attention too. The floor is that of one letter back (lesson 06).
+# On stories, with your attention: is it better than a model that sees one letter back (lesson 06)?
 for name in ("stories", "stories-zh"):
     story = load_corpus(name).train[:60_000]
     ids = np.array((characters := CharTokenizer.train(story)).encode(story))
@@ -311,12 +309,10 @@ for name in ("stories", "stories-zh"):
     np.add.at(pairs, (ids[:-1], ids[1:]), 1)
     with swap(attention, all_heads):
         _, losses = train(ids, characters.vocab_size, 32, steps=250)
-    print(
-        f"{name}: {np.mean(losses[-20:]):.2f}; one letter back, at best: {use('05.3')(pairs):.2f}\n"
-    )
+    print(f"{name}: {np.mean(losses[-20:]):.2f}; one letter back, at best: {entropy(pairs):.2f}")
 
 # %% [markdown]
-# Under the floor of one letter back, and no bug: this model sees more than one.
+# Lower than any model of one letter back, and no bug: this one sees more.
 #
 # **Two questions without code**
 # 1. The gradient of a hidden score is exactly 0. Which line of yours makes it so?
@@ -325,11 +321,11 @@ for name in ("stories", "stories-zh"):
 # <details><summary>Answers</summary>
 #
 # 1. The softmax's way back: it multiplies by the weight, which is 0.
-# 2. The same, 64 times 192. More heads are more ways to look, of fewer numbers each.
+# 2. The same, 64 times 192: the heads share the channels.
 #
 # </details>
 #
-# **Next:** put `n_head=1` in `train`: does it still reach the floor? Then lesson 09: how does a letter know *where* it
+# **Next:** put `n_head=1` in `train`: how close to the floor does it come in as many steps? Then lesson 09: how does a letter know *where* it
 # stands? What you did so far: `progress()`.
 
 # %%

@@ -162,6 +162,12 @@ def test_a_guess_beside_the_truth(capsys, guess, truth, verdict):
     assert out.startswith("99.P2\nyou said") and verdict in out
 
 
+@pytest.mark.parametrize("typed", ["1/16", "1 / 16", "6.25%", "6.25 %", "0.0625", ".0625"])
+def test_a_share_may_be_typed_as_a_fraction_or_in_percent(capsys, typed):
+    predict("own", typed, lambda: 0.0625)
+    assert capsys.readouterr().out.startswith("own\nyou said 0.0625, it is 0.0625: right.")
+
+
 def test_without_a_guess_the_truth_is_not_told(capsys):
     predict("99.P2", None, lambda: pytest.fail("not before there is a guess"))
     assert "no guess yet" in capsys.readouterr().out

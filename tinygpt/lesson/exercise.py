@@ -104,11 +104,17 @@ def way_back(backward: Any) -> Any:
 def asked_twice(first: Any, second: Any) -> None:
     """FormError where backward says something else the second time."""
     for a, b in zip(first, second, strict=True):
-        if (a is None) != (b is None) or (a is not None and not np.array_equal(a, b)):
+        if (a is None) != (b is None) or (a is not None and not _equal(a, b)):
             raise FormError(
                 "backward gives something else the second time: it changes what was made outside "
                 "it, and should make its own anew, or work on a copy"
             )
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """The same arrays; nan is nan, and what is no array of floats is compared as it is."""
+    floats = all(isinstance(v, np.ndarray) and v.dtype.kind == "f" for v in (a, b))
+    return bool(np.array_equal(a, b, equal_nan=floats))
 
 
 def there_and_back(*gradients: str) -> Callable[..., Outputs]:
@@ -133,8 +139,11 @@ def _gradients(value: Any, names: tuple[str, ...], asked: str) -> tuple[Any, ...
     if value is None:
         return (None,) * len(names)
     if len(names) == 1:  # (dx,) is as good as dx
-        alone = isinstance(value, tuple) and len(value) == 1
-        return (value[0],) if alone else (value,)
+        if isinstance(value, tuple) and len(value) != 1:
+            raise FormError(
+                f"backward returned {kind_of(value)}, asked for is one thing: {names[0]}"
+            )
+        return value if isinstance(value, tuple) else (value,)
     return tuple(several(value, len(names), asked, "backward"))
 
 

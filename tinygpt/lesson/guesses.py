@@ -166,8 +166,8 @@ GUESSES: dict[str, Guess] = {
     "07.P3": Guess(lambda ends, floor: "below" if ends["no mask"] < floor else "above"),
     "08.P1": Guess(
         lambda softmax, y: round(float(_softmax_slopes(softmax, y)[0]), 9) + 0.0,
-        "The three sum to 1: they cannot all grow. What is wanted of all alike cancels, and only "
-        "what is wanted of one more than of the others moves a score.",
+        "The three sum to 1: where one grows, the others shrink by as much. So what is alike for "
+        "all of them cancels, and only where their dy differ does a score move the end.",
     ),
     "08.P2": Guess(
         lambda y, without, head: sum(

@@ -84,6 +84,10 @@ def _read_guess(guess: Any, right: Any) -> Any:
             text = re.sub(r"[\s,;]+", ", ", text.strip("()[]{} ")) + ","
         with contextlib.suppress(ValueError, SyntaxError):
             guess = ast.literal_eval(text)
+        fraction = re.fullmatch(r"([\d.]+)\s*(?:/\s*([\d.]+)|%)", text)
+        if fraction:  # "1/16", "6%"
+            with contextlib.suppress(ValueError, ZeroDivisionError):
+                guess = float(fraction[1]) / float(fraction[2] or 100)
     if isinstance(right, str) and right in ("yes", "no"):
         words = {"y": "yes", "n": "no", "true": "yes", "false": "no"}
         guess = str(guess).strip().strip("\"'.!").lower()

@@ -17,6 +17,10 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
     ("AttributeError", r"'NoneType' object has no attribute '(\w+)'",
      "Something that you go on with is None: list.append, list.sort and others change the list and "
      "return nothing."),
+    ("AttributeError", r"'numpy.ndarray' object has no attribute '(permute|unsqueeze|masked_fill|"
+     r"contiguous|t|numel|expand|detach|softmax|matmul|mm|bmm|type|float|long|cat)'",
+     ".{0} is PyTorch's. In NumPy: transpose(axes), x[..., None], np.where, @, np.concatenate, "
+     "astype, x.size."),
     ("AttributeError", r"'([\w.]+)' object has no attribute '(\w+)'",
      "There is no .{1} of a {0}: what is it that stands before the dot?"),
     ("ImportError", r"cannot import name '(\w+)' from '([\w.]+)'",
@@ -44,13 +48,22 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
      "A {0} stands where a number is asked for."),
     ("TypeError", r"missing (\d+) required positional",
      "A function was called with too few arguments."),
+    ("TypeError", r"^view\(\) takes from|Tuple must have size 2",
+     "x.view(...) is PyTorch's: NumPy calls it x.reshape(...)."),
+    ("TypeError", r"unexpected keyword argument '(dim|keepdim)'",
+     "dim= and keepdim= are PyTorch's: NumPy calls them axis= and keepdims=."),
+    ("TypeError", r"unexpected keyword argument '(\w+)'",
+     "{0}= is no argument of the function that you call there."),
+    ("TypeError", r"'float' object cannot be interpreted as an integer",
+     "A whole number is asked for and a float stands there: / always makes a float, // divides "
+     "whole numbers."),
     ("TypeError", r"takes (\d+|from \d+ to \d+) positional arguments? but (\d+)",
      "A function that takes {0} arguments was called with {1}. (A pair, as one tuple, is one.)"),
     ("TypeError", r"unsupported operand type\(s\) for (.+?): '(\w+)' and '(\w+)'",
      "{0} does not work between a {1} and a {2}."),
     ("ValueError", r"cannot reshape array of size (\d+) into shape (\([\d, ]*\))",
-     "{0} numbers do not fill the shape {1}. reshape only lays them out anew: to have more of "
-     "them, copy; to have fewer, add some up or choose."),
+     "{0} numbers do not fill the shape {1}: reshape only lays them out anew, and leaves none out. "
+     "(Is one of these sizes written down as a number, and differs from case to case?)"),
     ("ValueError",
      r"could not broadcast input array from shape (\([\d, ]*\)) into shape (\([\d, ]*\))",
      "An array of shape {0} is written to a place of shape {1}, where it does not fit."),
@@ -60,6 +73,8 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
      "In einsum, the axes under ... must stand behind the arrow too: they are not summed."),
     ("ValueError", r"axes don't match array",
      "transpose is given another number of axes than the array has."),
+    ("ValueError", r"array split does not result in an equal division",
+     "np.split cuts an axis into equal parts, and this one cannot be cut so: is it the right one?"),
     ("KeyError", r"^(.*)$",
      "The key {0} is not in this dict: not yet, perhaps. Where should it come in, and with what?"),
     ("TypeError", r"sequence item 0: expected str instance, bytes",

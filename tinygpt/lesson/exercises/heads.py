@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from tinygpt.lesson.exercise import Case, Exercise, Property, Wrong, normal, there_and_back
-from tinygpt.lesson.exercises.attention import mask_answer
-from tinygpt.lesson.exercises.loss import softmax_answer
+from tinygpt.lesson.exercises.attention import mask_answer as causal_mask
+from tinygpt.lesson.exercises.loss import softmax_answer as to_chances
 from tinygpt.nn.attention import attention, merge_heads, split_heads
 from tinygpt.nn.softmax import softmax
 
@@ -14,12 +14,12 @@ from tinygpt.nn.softmax import softmax
 
 
 def softmax_op_answer(x):
-    y = softmax_answer(x)
+    y = to_chances(x)
 
     def backward(dy):
-        # what arrives, on average, each by its weight
+        # the mean of dy in each row, weighed by y
         mean = (dy * y).sum(axis=-1, keepdims=True)
-        # each against that, times its weight
+        # dy against that mean, times y
         return y * (dy - mean)
 
     return y, backward
@@ -29,7 +29,7 @@ def _softmax_with(gradient):
     """gradient(dy, y, x) -> dx, after the right forward."""
 
     def answer(x):
-        y = softmax_answer(x)
+        y = to_chances(x)
         return y, lambda dy: gradient(dy, y, x)
 
     return answer
@@ -88,6 +88,14 @@ def scores_for_weights(x):
     return _softmax_with(lambda dy, y, x: x * (dy - (dy * x).sum(axis=-1, keepdims=True)))(x)
 
 
+def mean_of_products(x):
+    return _softmax_with(lambda dy, y, x: y * (dy - (dy * y).mean(axis=-1, keepdims=True)))(x)
+
+
+def axis_one(x):
+    return _softmax_with(lambda dy, y, x: y * (dy - (dy * y).sum(axis=1, keepdims=True)))(x)
+
+
 def other_sign(x):
     return _softmax_with(lambda dy, y, x: y * ((dy * y).sum(axis=-1, keepdims=True) - dy))(x)
 
@@ -101,7 +109,7 @@ def of_cross_entropy(x):
 
 
 def forward_of_dy(x):
-    return _softmax_with(lambda dy, y, x: softmax_answer(dy))(x)
+    return _softmax_with(lambda dy, y, x: to_chances(dy))(x)
 
 
 def the_jacobian(x):
@@ -192,6 +200,16 @@ SOFTMAX_OP = Exercise(
             "Which number names the last axis, however many there are?",
         ),
         Wrong(
+            mean_of_products,
+            "You divide by n too. The weights sum to 1 already: the sum of dy y is the mean.",
+            "What is the mean of 10, 0 and 0 with the weights 0.5, 0.3 and 0.2?",
+        ),
+        Wrong(
+            axis_one,
+            "Right where there are two axes: axis 1 is the last one only there.",
+            "Which number names the last axis, however many there are?",
+        ),
+        Wrong(
             sums_without_their_axis,
             "Your sum loses its axis: what stood for a row is subtracted along the columns, or "
             "does not fit.",
@@ -216,7 +234,7 @@ SOFTMAX_OP = Exercise(
         Wrong(
             other_sign,
             "Turned round: all has the other sign.",
-            "A weight that should grow more than the mean: which sign has dx there?",
+            "Where dy is above its mean: which sign has dx there?",
         ),
         Wrong(
             weight_squared,
@@ -266,17 +284,28 @@ SOFTMAX_OP = Exercise(
 
 
 def head_answer(q, k, v):
-    return _head_with(_right_gradients)(q, k, v)
+    T, D = q.shape
+    scores = np.where(causal_mask(T, T), q @ k.T / math.sqrt(D), -np.inf)
+    w, to_scores = softmax_op(scores)
+
+    def backward(dy):
+        # y = w v
+        dv = w.T @ dy
+        dw = dy @ v.T
+        # through the softmax
+        ds = to_scores(dw)
+        # scores = q k^T / sqrt(D)
+        return ds @ k / math.sqrt(D), ds.T @ q / math.sqrt(D), dv
+
+    return w @ v, backward
+
+
+softmax_op = softmax_op_answer
 
 
 def _right_gradients(dy, q, k, v, w):
-    # y = w v
-    dv = w.T @ dy
-    dw = dy @ v.T
-    # through the softmax, and the division
-    ds = _through_softmax(dw, w) / math.sqrt(q.shape[-1])
-    # scores = q k^T
-    return ds @ k, ds.T @ q, dv
+    ds = _to_scores(dy, v, w, q)
+    return ds @ k, ds.T @ q, w.T @ dy
 
 
 def _through_softmax(dw, w, axis=-1):
@@ -288,8 +317,8 @@ def _head_with(gradients):
 
     def answer(q, k, v):
         T, D = q.shape
-        scores = np.where(mask_answer(T, T), q @ k.T / math.sqrt(D), -np.inf)
-        w = softmax_answer(scores)
+        scores = np.where(causal_mask(T, T), q @ k.T / math.sqrt(D), -np.inf)
+        w = to_chances(scores)
         return w @ v, lambda dy: gradients(dy, q, k, v, w)
 
     return answer
@@ -440,7 +469,7 @@ def softmax_over_the_queries(q, k, v):
 
 
 def softmax_once_more(q, k, v):
-    return _with_ds(lambda dw, w: softmax_answer(dw))(q, k, v)
+    return _with_ds(lambda dw, w: to_chances(dw))(q, k, v)
 
 
 def dw_transposed(q, k, v):
@@ -475,8 +504,12 @@ def dv_from_y(q, k, v):
     return _with_dv(lambda dy, w, v: w.T @ (w @ v))(q, k, v)
 
 
-def only_dv(q, k, v):
-    return _changed(lambda dq, dk, dv, D: dv)(q, k, v)
+def masked_again_with_infinity(q, k, v):
+    def gradients(dy, q, k, v, w):
+        ds = np.where(w > 0, _to_scores(dy, v, w, q), -np.inf)
+        return ds @ k, ds.T @ q, w.T @ dy
+
+    return _head_with(gradients)(q, k, v)
 
 
 _sharp_q, _sharp_k = normal(224, 4, 3), normal(225, 4, 3)
@@ -559,7 +592,7 @@ HEAD = Exercise(
         Wrong(
             dv_not_transposed,
             "dv = w dy sends from the past into the future. y = w v, and the way back goes through "
-            "w the other way.",
+            "w the other way. (w.transpose(-2, -1) leaves two axes as they are; w.T exchanges.)",
             "Row i of w says whom query i looks at: who looks at key j?",
         ),
         Wrong(
@@ -635,6 +668,12 @@ HEAD = Exercise(
             "y = w v: which of the two is dw made with?",
         ),
         Wrong(
+            masked_again_with_infinity,
+            "You hide slopes with minus infinity. That is a score whose weight is 0; a slope that "
+            "is not there is 0, and the softmax's way back has made it so.",
+            "What is infinity times a number, added to another infinity?",
+        ),
+        Wrong(
             dv_handed_on,
             "You hand dy on to the values. A value is used by every query that looks at it, by its "
             "weight.",
@@ -655,7 +694,6 @@ HEAD = Exercise(
         "    db = a.____ @ dc      # (m, n) (n, d)\n\n"
         "You need it twice. The second time a is q and b is k.T, so what comes out for b is dk.T.",
     ),
-    library=attention,
     locked=(softmax, attention),
 )
 
@@ -730,6 +768,21 @@ def first_text_alone(x, n_head):
     return split_answer(x, n_head)[0]
 
 
+def strips_that_overlap(x, n_head):
+    D = x.shape[-1] // n_head
+    return np.stack([x[:, :, h : h + D] for h in range(n_head)], axis=1)
+
+
+def sizes_of_the_table(x, n_head):
+    B, T, _ = x.shape
+    return x.reshape(B, T, 3, 2).transpose(0, 2, 1, 3)
+
+
+def texts_taken_for_places(x, n_head):
+    T, B, C = x.shape
+    return x.reshape(B, T, n_head, C // n_head).transpose(0, 2, 1, 3)
+
+
 def texts_cut(x, n_head):
     return np.stack(np.split(x, n_head, axis=1), axis=1)
 
@@ -765,7 +818,7 @@ SPLIT = Exercise(
         ),
         Wrong(
             heads_before_texts,
-            "The heads stand before the texts: (H, B, T, D).",
+            "The heads stand before the texts: (H, B, T, D), which a list of heads does too.",
             "Which axis comes first in (B, H, T, D)?",
             (list_of_strips,),
         ),
@@ -813,6 +866,21 @@ SPLIT = Exercise(
             first_text_alone,
             "Only the first text comes back.",
             "How many axes has the result?",
+        ),
+        Wrong(
+            strips_that_overlap,
+            "Your strips overlap: head 1 begins one channel after head 0, and not D.",
+            "Which is the first channel of head 1, and of head 2?",
+        ),
+        Wrong(
+            sizes_of_the_table,
+            "3 heads of 2 channels are those of the table in the text. Here there are others.",
+            "Where do H and D come from?",
+        ),
+        Wrong(
+            texts_taken_for_places,
+            "B and T are exchanged where the shape is taken apart.",
+            "In which order do the axes of x come?",
         ),
         Wrong(
             texts_cut,
@@ -898,6 +966,24 @@ def texts_lost(y):
     return merge_heads_answer(y)[0]
 
 
+def first_text_alone_in_its_axis(y):
+    return merge_heads_answer(y)[:1]
+
+
+def names_exchanged(y):
+    B, T, H, D = y.shape
+    return y.transpose(0, 2, 1, 3).reshape(B, T, H * D)
+
+
+def copied_from_the_text(y):
+    B, H, T, D = y.shape
+    return y.transpose(0, 3, 1, 2).reshape(B, T, H * D)
+
+
+def two_heads(y):
+    return np.concatenate([y[:, 0], y[:, -1] if y.shape[1] == 1 else y[:, 1]], axis=-1)
+
+
 MERGE_HEADS = Exercise(
     id="08.4",
     name="my_merge_heads",
@@ -974,9 +1060,25 @@ MERGE_HEADS = Exercise(
             "Which axis counts the heads?",
         ),
         Wrong(
+            names_exchanged,
+            "H and T are exchanged where the shape is taken apart: in y the heads come first.",
+            "In which order do the axes of y come?",
+        ),
+        Wrong(
+            copied_from_the_text,
+            "That order of axes is the text's example. Here others must be exchanged.",
+            "Which two axes must stand side by side at the end?",
+        ),
+        Wrong(
+            two_heads,
+            "You lay two heads side by side. There may be more, or one.",
+            "How does a loop over all heads look?",
+        ),
+        Wrong(
             texts_lost,
             "Only the first text comes back.",
-            "How many axes has the result?",
+            "How many texts are there?",
+            (first_text_alone_in_its_axis,),
         ),
     ),
     hints=(
