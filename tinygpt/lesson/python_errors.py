@@ -72,7 +72,8 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
     ("ValueError", r"output has more dimensions than subscripts given in einst",
      "In einsum, the axes under ... must stand behind the arrow too: they are not summed."),
     ("ValueError", r"axes don't match array",
-     "transpose is given another number of axes than the array has."),
+     "transpose is given another number of axes than the array has. (x.swapaxes(1, 2) exchanges "
+     "two.)"),
     ("ValueError", r"array split does not result in an equal division",
      "np.split cuts an axis into equal parts, and this one cannot be cut so: is it the right one?"),
     ("KeyError", r"^(.*)$",
