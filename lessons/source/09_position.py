@@ -8,7 +8,7 @@
 # 2. turn queries and keys so that a score knows the distance (`my_turn`), or take the distance off (`my_alibi`),
 # 3. say which of four ways to mark positions still works in a text that is longer than all in training.
 #
-# *Time: 40 minutes for you, 12 seconds for the machine. Needs lessons 07 (attention) and 08 (its way back, heads).*
+# *Time: 45 minutes for you, 12 seconds for the machine. Needs lessons 07 (attention) and 08 (its way back, heads).*
 
 # %%
 import math
@@ -24,28 +24,28 @@ from tinygpt.text import CharTokenizer, load_corpus
 
 plots.tokens(
     {
-        "one": ["the ", "cat ", "sees ", "the ", "dog", "."],
-        "other": ["the ", "dog ", "sees ", "the ", "cat", "."],
+        "one": ["the", "cat", "sees", "the", "dog", "."],
+        "other": ["the", "dog", "sees", "the", "cat", "."],
     },
-    "the same tokens, each word one of them; two have exchanged their places. Attention gives the full "
-    "stop at the end a mean of all values, with weights from products of keys and queries. Where in that "
-    "does a place come in?",
+    "the same words, a token each; cat and dog have exchanged their places. Attention gives the full stop "
+    "at the end a weighted mean of all values, with weights from products of keys and queries. Where in "
+    "that does a place come in?",
 )
 
 # %% [markdown]
 # ## Exercise 09.1: does the order count?
-# Complete `my_order_test(layer, x, i, j)`. `layer` is any function that takes rows, one for each letter, and gives as
-# many back. Exchange the rows i and j of x, run the layer on both, and return **by how much the last row of its output
-# changes**: the largest absolute difference in that row, a number.
+# Complete `my_order_test(layer, x, i, j)`. `layer` is any function that takes a row for each token, or its id (then x is
+# (T,)), and gives a row for each. Exchange rows i and j of x, run the layer on both, and return **by how much the last
+# row of its output changes**: the largest absolute difference, a number.
 #
-# `x` itself stays as it is. And beware: `x[i]` of an array is a *view*, a window onto the row, not a copy. So
-# `x[i], x[j] = x[j], x[i]`, which exchanges two elements of a list, loses a row here. `x[[j, i]]`, with a list of
-# rows, copies. Stuck? `hint("09.1")`, and again; `reveal("09.1")`.
+# `x` itself stays as it is. Beware: `x[i]` of an array is a *view*, a window onto the row, and no copy. So
+# `x[i], x[j] = x[j], x[i]`, which exchanges elements of a list, loses a row here. `x[[j, i]]`, with a list, is a
+# copy of these two rows. Stuck? `hint("09.1")`, and again; `reveal("09.1")`.
 
 
 # %%
 def my_order_test(layer, x, i, j):
-    """layer: (T, C) -> (T, C); the largest change in the last row when rows i and j are exchanged"""
+    """the largest change in the last row of layer(x) when rows i and j of x are exchanged"""
     ### ANSWER 09.1
 
 
@@ -67,14 +67,17 @@ def change(position, n_layer):
 
 
 predict("09.P1", guess_1, change)
+
+# %%
+# The same with each way to mark positions (they come below), and with two layers:
 for position in ("none", "learned", "sinusoidal", "rotary", "alibi"):
     print(
         f"{position:<12}one layer {change(position, 1):.0e}    two layers {change(position, 2):.0e}"
     )
 
 # %% [markdown]
-# 6e-17 is 0 but for rounding. (With two layers the mask alone tells something: the first of the two has seen fewer
-# words than the second, and the second layer sees that.)
+# 6e-17 is 0 but for rounding. (With two layers the mask alone tells something: the animal that stands first has seen
+# fewer words than the other, and the second layer notices.)
 #
 # **Positions give order.** Four ways:
 #
@@ -120,9 +123,9 @@ def my_turn(x, positions, base=10_000.0):
 check("09.2", my_turn)
 
 # %%
-# A query and a key of 16 random numbers, the query at 3, the key at 1. Then both move on by 100 places.
-# Guess: does their product get "larger", "smaller" or does it stay "the same"?
-guess_2 = "the same"  ### SOLUTION
+# A query and a key of 16 random numbers. Three products: the query at 3 and the key at 1; both 100 places on;
+# the query at 1 and the key at 3. Guess: how many different numbers are these?
+guess_2 = 2  ### SOLUTION
 turn = use("09.2")
 q, k = np.random.default_rng(0).standard_normal((2, 1, 16))
 
@@ -140,7 +143,7 @@ predict("09.P2", guess_2, score)
 #
 # $$-\,\text{slope}_h \cdot (i - j), \qquad \text{slope}_h = 2^{-8h/H} \quad\text{for the heads } h = 1, \dots, H$$
 #
-# By hand, H = 2: the slopes are $2^{-4} = 1/16$ and $2^{-8} = 1/256$. A key 16 places back loses 1 in the first head, so
+# (H a power of 2). By hand, H = 2: the slopes are $2^{-4} = 1/16$ and $2^{-8} = 1/256$. A key 16 places back loses 1 in the first head, so
 # its weight is 2.7 times smaller; in the second head it loses 1/16, next to nothing. One head sees near, the other far.
 #
 # Keys after the query (j > i) are hidden in any case: what stands there does not matter.
@@ -157,17 +160,20 @@ check("09.3", my_alibi)
 # %% [markdown]
 # ## How long may a text be?
 # Many believe that positions let a text be long. Let us see. Four models of one layer learn stories, each with another
-# way, from windows of **32** letters. Then they read pieces of **128**, and we look at the loss at each place.
+# way, from windows of **32** letters. Then they read pieces of **128**: we look at the loss at each place.
 
 
 # %%
 # The rotary model turns by your function, there and back: the way back of a turn is the turn back.
+WINDOW = 32
+
+
 def turn_op(x, start=0, base=10_000.0):
     positions = np.arange(start, start + x.shape[-2])
     return turn(x, positions, base), lambda dy: turn(dy, -positions, base)
 
 
-def train(ids, V, position, steps=300, T=32, B=16):
+def train(ids, V, position, steps=300, T=WINDOW, B=16):
     config = GPTConfig(V, block_size=128, n_layer=1, n_head=4, n_embd=32, position=position)
     model = GPT(config, seed=0).train()
     optimizer, rng = AdamW(model, lr=1e-2), np.random.default_rng(0)
@@ -213,32 +219,41 @@ models, losses, held_out = compare("stories-zh")  # Chinese: in the window all f
 # %%
 # Guess: whose loss stays nearly as low past place 32, of "learned", "sinusoidal", "rotary" and "alibi"?
 guess_3 = "alibi"  ### SOLUTION
-predict("09.P3", guess_3, losses)
+predict("09.P3", guess_3, losses, WINDOW)
 
 
 # %%
 def smooth(values):
+    """at each place the mean of the 8 places up to it"""
     return np.convolve(values, np.ones(8) / 8, mode="valid")
 
 
-inside = {way: loss[16:32].mean() for way, loss in losses.items()}
-beyond = {way: loss[64:].mean() for way, loss in losses.items()}
+def inside_and_beyond(loss):
+    return loss[WINDOW // 2 : WINDOW].mean(), loss[WINDOW * 3 // 2 :].mean()
+
+
+rises = ", ".join(
+    "{} goes from {:.1f} to {:.1f}".format(way, *inside_and_beyond(losses[way])) for way in WAYS
+)
 plots.curves(
-    {way: (np.arange(4, 125), smooth(loss)) for way, loss in losses.items()},
-    "up to place 32, where training ended, all four are alike. Beyond it "
-    + ", ".join(f"{way} goes from {inside[way]:.1f} to {beyond[way]:.1f}" for way in WAYS)
-    + ". (Each point is the mean of 8 places.)",
+    {way: (np.arange(7, 128), smooth(loss)) for way, loss in losses.items()},
+    f"in the window all four are alike. Beyond it {rises}. (A point is the mean of the 8 places up to it.)",
     x="place in the text",
-    points={"training ended here": (32, inside["alibi"])},
+    marks={"training ended here": WINDOW - 1},
 )
 
 # %%
-# The same on English stories:
+# The same on English stories. Here rotary is best in the window, and breaks all the same:
 _, english, _ = compare("stories")
 for way, loss in english.items():
-    print(
-        f"{way:<12}places 16 to 31: {loss[16:32].mean():.2f}    64 to 127: {loss[64:].mean():.2f}"
-    )
+    print("{:<12}in the window {:.2f}, beyond {:.2f}".format(way, *inside_and_beyond(loss)))
+
+# ALiBi's heads, at the last of 128 places: which share of their weight lies further back than a window?
+w = models["alibi"].trace(held_out[:128])["h.0.attn.weights"][0, :, -1]
+print(
+    "\nfurther back than a window:",
+    ", ".join(f"{share:.1%}" for share in w[:, : 128 - WINDOW].sum(axis=-1)),
+)
 
 # And your ALiBi in the trained model (without a way back: nothing is learned here):
 alibi = use("09.3")
@@ -256,47 +271,59 @@ with swap(attention, attention_with_alibi):
 print(f"largest difference of the losses: {abs(mine - losses['alibi']).max():.0e}")
 
 # %%
-# Four ways as pictures. Below: the score of a query at 31, and of one at 100, with the keys before it.
+# Four ways as pictures. Below: the score of a query at 31, and of one at 100, with the keys before it. What
+# is added to an embedding goes through the matrices that make q and k (random ones here); rotary turns these.
 C, back = 32, np.arange(32)
-vectors = {
-    "learned": models["learned"].wpe.weight.data,
-    "sinusoidal": SinusoidalPosition()(models["learned"].wpe.weight * 0).data,
-    "rotary": turn(np.ones((128, C)), np.arange(128)),
-}
-at = {"query at 31": 31, "query at 100": 100}
-columns = {
-    name: (v, {label: v[m] @ v[m - back].T for label, m in at.items()})
-    for name, v in vectors.items()
-}
+rng = np.random.default_rng(0)
+to_q, to_k = rng.standard_normal((2, C, C)) / math.sqrt(C)
+q, k = rng.standard_normal((2, 1, C))
+learned = models["learned"].wpe.weight
+sines = SinusoidalPosition()(0 * learned).data / 0.02  # what it adds to zeros, at its full size
+places = np.arange(128)
+turned_q, turned_k = (turn(np.repeat(row, 128, axis=0), places) for row in (q, k))
 steepest = alibi(4, 128)[0]
-shown = np.where(np.tri(128, dtype=bool), steepest, np.nan)  # what is hidden stays white
-columns["ALiBi"] = (shown, {label: steepest[m, m - back] for label, m in at.items()})
-apart = {name: abs(np.subtract(*curves.values())).max() for name, (_, curves) in columns.items()}
+scores = {
+    "learned": (learned.data @ to_q) @ (learned.data @ to_k).T,
+    "sinusoidal": (sines @ to_q) @ (sines @ to_k).T,
+    "rotary": turned_q @ turned_k.T,
+    "ALiBi": steepest,
+}
+maps = {
+    "learned": learned.data,
+    "sinusoidal": sines,
+    "rotary": turned_q,
+    "ALiBi": np.where(np.tri(128, dtype=bool), steepest, np.nan),  # what is hidden stays white
+}
+curves = {
+    name: {f"query at {m}": table[m, m - back] for m in (31, 100)} for name, table in scores.items()
+}
+apart = {name: abs(np.subtract(*both.values())).max() for name, both in curves.items()}
 plots.maps_over_curves(
-    columns,
-    "above, a row is a place and a column a channel (of ALiBi a key). Of the learned ones only the first "
-    "32 rows were trained. Below, the two curves lie on each other where a score depends on the distance "
-    f"only. They differ by {', '.join(f'{d:.0e} ({name})' for name, d in apart.items())}.",
+    {name: (maps[name], curves[name]) for name in maps},
+    "above, a column is a channel (of ALiBi a key). Of the learned vectors only the first 32 rows were "
+    "trained. Below, the two curves lie on each other where a score depends on the distance only. They "
+    f"differ by {', '.join(f'{d:.0e} ({name})' for name, d in apart.items())}.",
+    row="place",
     x="how far back the key is",
     y="score",
 )
 
 # %% [markdown]
-# So a position says **where**, and not more. Beyond the trained length it is new to the model: a vector that was never
-# trained, or a turn that it never saw. ALiBi makes far keys weaker, and nothing new happens.
+# So a position says **where**, and not more. Beyond the trained length it is new: a vector that was never trained, or a
+# turn that was never seen. ALiBi's steepest head never looks so far; the flat ones take a mean of much.
 #
 # **Two questions without code**
-# 1. Rotary's scores depend on the distance only. Why does it break at 64 all the same?
-# 2. Why has the library no `learned` position beyond `block_size`?
+# 1. Rotary's scores depend on the distance only. Why does its loss rise beyond the window?
+# 2. Why has GPT-2 no positions beyond `block_size`?
 #
 # <details><summary>Answers</summary>
 #
-# 1. Distances above 31 never came in training: nothing was learned about such turns.
-# 2. It is a table, and there is no row.
+# 1. Longer distances never came in training: nothing was learned about such turns.
+# 2. Learned ones are a table: there is no row.
 #
 # </details>
 #
-# **Next:** train on windows of 64 (`T=64` in `train`): where do the curves rise now? What you did so far: `progress()`.
+# **Next:** put `WINDOW = 64`: where do the curves rise now, and which hardly at all? What you did so far: `progress()`.
 
 # %%
 # The library's rotary: first the plain form, then the one that runs, whose way back is the turn back.

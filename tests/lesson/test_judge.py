@@ -6,10 +6,11 @@ import time
 import numpy as np
 import pytest
 
-from tinygpt.lesson.exercises import EXERCISES, exercise, first_model, tokens
+from tinygpt.lesson.exercises import EXERCISES, exercise, first_model, heads, tokens
 from tinygpt.lesson.exercises import loss as lesson05
 from tinygpt.lesson.judge import judge
-from tinygpt.lesson.trying import run_on
+from tinygpt.lesson.python_errors import explain
+from tinygpt.lesson.trying import Failure, run_on
 from tinygpt.nn.softmax import softmax
 
 SOFTMAX = EXERCISES["05.1"]
@@ -214,3 +215,38 @@ def test_what_was_changed_before_an_error_is_seen():
     run = run_on(EXERCISES["05.2"], answer, EXERCISES["05.2"].cases[0])
     assert run.error
     assert not run.untouched
+
+
+def test_nan_is_no_second_result():
+    """nan is unlike itself, and still the same result: that is not what is wrong."""
+
+    def answer(x):
+        y, _ = heads.softmax_op_answer(x)
+        return y, lambda dy: dy * np.nan
+
+    assert "second time" not in judge(EXERCISES["08.1"], answer).reason
+
+
+def test_too_many_gradients_are_counted():
+    def answer(x):
+        y, backward = heads.softmax_op_answer(x)
+        return y, lambda dy: (backward(dy), None)
+
+    reason = judge(EXERCISES["08.1"], answer).reason
+    assert reason == "Backward returned a tuple of 2, asked for is one thing: dx."
+
+
+@pytest.mark.parametrize(
+    ("mistake", "word"),
+    [
+        (lambda x: x.view(2, 3, 2), "x.reshape"), (lambda x: x.sum(dim=-1), "axis="),
+        (lambda x: x.unsqueeze(0), "x[..., None]"), (lambda x: x.sum(along=1), "along="),
+        (lambda x: x.reshape(2.0, -1), "//"), (lambda x: x.transpose(0, 1, 2), "swapaxes"),
+        (lambda x: np.split(x, 5), "equal parts"), (lambda x: x[x : x + 1], "one number each"),
+        (lambda x: np.arange(3) ** -np.arange(3), "2.0 ** n"),
+    ],
+)  # fmt: skip
+def test_what_pytorch_says_otherwise_is_named(mistake, word):
+    with pytest.raises(Exception) as raised:
+        mistake(np.arange(12).reshape(4, 3))
+    assert word in explain(Failure.of(raised.value)), str(raised.value)

@@ -73,6 +73,13 @@ def test_tokens_show_every_piece(drawn):
     assert len(figure.axes[0].patches) == 7
 
 
+def test_an_upright_line_with_its_word(drawn):
+    plots.curves({"one": [1.0, 2.0], "two": [2.0, 1.0]}, "see", marks={"here": 1.5})
+    figure, _ = drawn[0]
+    assert "here" in texts(figure)
+    assert [1.5, 1.5] in [list(line.get_xdata()) for line in figure.axes[0].lines]
+
+
 def test_maps_over_curves(drawn):
     table = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     plots.maps_over_curves(
@@ -80,10 +87,10 @@ def test_maps_over_curves(drawn):
             "one": (table, {"a": np.arange(3.0), "b": np.ones(3)}),
             "two": (table, {"a": np.ones(3), "b": np.ones(3)}),
         },
-        "see", x="back", y="score",
+        "see", row="place", x="back", y="score",
     )  # fmt: skip
     figure, _ = drawn[0]
-    assert {"one", "two", "a", "b", "back", "score"} <= set(texts(figure))
+    assert {"one", "two", "a", "b", "place", "back", "score"} <= set(texts(figure))
     first, _, under, _ = figure.axes
     assert np.array_equal(first.images[0].get_array(), table)
     assert [list(line.get_ydata()) for line in under.lines] == [[0, 1, 2], [1, 1, 1]]

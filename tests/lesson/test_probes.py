@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinygpt.lesson.exercise import call
-from tinygpt.lesson.exercises import EXERCISES, attention, loss, step, tape, writes
+from tinygpt.lesson.exercises import EXERCISES, attention, loss, position, step, tape, writes
 from tinygpt.lesson.judge import judge
 
 
@@ -151,3 +151,13 @@ def test_noise_gets_no_reason(id, noise):
     assert not verdict.accepted
     said = verdict.reason.splitlines()[0] if verdict.reason else ""
     assert said in ("",) or said.startswith("Your result is the right one times one number"), said
+
+
+def test_right_where_all_is_0_is_no_place_to_name():
+    """ALiBi's table is 0 on the diagonal, and what lies above it is not looked at: to be right
+    there shows nothing."""
+
+    def answer(n_head, T):
+        return 0.37 * np.asarray(position.alibi_answer(n_head, T)) ** 2
+
+    assert "diagonal" not in judge(EXERCISES["09.3"], answer).reason

@@ -41,15 +41,9 @@ def _softmax_slopes(softmax: Any, y: Any) -> Any:
     return backward(np.ones(len(y)))
 
 
-def _compared(after: float, before: float) -> str:
-    if abs(after - before) < 1e-9:
-        return "the same"
-    return "larger" if after > before else "smaller"
-
-
-def _rise(loss: Any) -> float:
-    """From the places that training had to those far beyond."""
-    return float(loss[64:].mean() - loss[16:32].mean())
+def _rise(loss: Any, window: int) -> float:
+    """From the later places of a window to those far beyond."""
+    return float(loss[window * 3 // 2 :].mean() - loss[window // 2 : window].mean())
 
 
 TRIED_STEPS = (0.1, 1e-5, 1e-10, 1e-15)
@@ -190,18 +184,17 @@ GUESSES: dict[str, Guess] = {
         ),
     ),
     "09.P2": Guess(
-        lambda score: _compared(score(103, 101), score(3, 1)),
+        lambda score: len({round(score(m, n), 9) for m, n in ((3, 1), (103, 101), (1, 3))}),
         lambda score: (
-            f"{score(3, 1):.6f} and {score(103, 101):.6f}: both are turned further by the same. "
-            f"With the query at 1 and the key at 3 it is {score(1, 3):.6f}: it is not the same "
-            "forwards and back."
+            f"{score(3, 1):.6f}, {score(103, 101):.6f} and {score(1, 3):.6f}. Turned further by "
+            "the same, both keep their product; but two places back is not two places ahead."
         ),
     ),
     "09.P3": Guess(
-        lambda losses: min(losses, key=lambda way: _rise(losses[way])),
-        lambda losses: (
+        lambda losses, window: min(losses, key=lambda way: _rise(losses[way], window)),
+        lambda losses, window: (
             "The loss rises by "
-            + ", ".join(f"{_rise(loss):.2f} ({way})" for way, loss in losses.items())
+            + ", ".join(f"{_rise(loss, window):.2f} ({way})" for way, loss in losses.items())
             + ". All were trained on the same windows."
         ),
     ),

@@ -173,8 +173,9 @@ def check(id: Any, answer: Any = _ABSENT) -> None:
         said = "right"
         if missed:
             said += (
-                f", but for one point: {missed}. (np.zeros(7) and np.sqrt(7) are float64 and make "
-                "their partner one; np.zeros_like(x) is what x is, math.sqrt(7) a plain number.)"
+                f", but for one point: {missed}. (np.zeros(7), np.sqrt(7) and np.cos(np.arange(7)) "
+                "are float64 and make their partner one; np.zeros_like(x) is what x is, "
+                "math.sqrt(7) a plain number, and a.astype(x.dtype) makes it what x is.)"
             )
         say(_rows(verdict), headline, big=said, good=True)
         return

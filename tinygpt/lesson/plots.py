@@ -25,16 +25,21 @@ def curves(
     y: str = "loss, nats per token",
     limits: Mapping[str, float] | None = None,
     points: Mapping[str, tuple[float, float]] | None = None,
+    marks: Mapping[str, float] | None = None,
     log: bool = False,
 ) -> None:
     """One line for each name -> values, or name -> (x, y). limits: word -> a dashed black line at
-    that height; points: word -> a dot at (x, y); log: both axes in powers of ten."""
+    that height; points: word -> a dot at (x, y); marks: word -> an upright line at that x; log:
+    both axes in powers of ten."""
     figure = pictures.new_figure(7, 3.6)
     axes = figure.subplots()
     _draw_curves(axes, series, limits or {})
     for word, (px, py) in (points or {}).items():
         axes.plot([px], [py], "ko", ms=5)
         axes.annotate(word, (px, py), xytext=(7, 4), textcoords="offset points", fontsize=9)
+    for word, px in (marks or {}).items():
+        axes.axvline(px, color="black", lw=0.9, ls=":")
+        axes.annotate(word, (px, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=8)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     if log:
@@ -117,11 +122,12 @@ def maps_over_curves(
     columns: Mapping[str, tuple[np.ndarray, Mapping[str, np.ndarray]]],
     what_to_see: str,
     *,
+    row: str,
     x: str,
     y: str,
 ) -> None:
-    """Heat maps side by side, and curves under each: title -> (map, {label: values}). Each map has
-    its own range of colours."""
+    """Heat maps side by side, and curves under each: title -> (map, {label: values}). row: what a
+    row of a map is; x, y: the curves' axes. Each map has its own range of colours."""
     figure = pictures.new_figure(2.3 * len(columns), 4.4)
     both = figure.subplots(2, len(columns), squeeze=False)
     for k, (title, (table, series)) in enumerate(columns.items()):
@@ -133,6 +139,7 @@ def maps_over_curves(
             axes.plot(values, color=COLORS[i], linestyle=STYLES[i], label=label)
         axes.set_xlabel(x, fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
+    both[0, 0].set_ylabel(row, fontsize=9)
     both[1, 0].set_ylabel(y, fontsize=9)
     both[1, -1].legend(frameon=False, fontsize=8)
     for axes in both.flat:

@@ -557,7 +557,7 @@ def place(e: Evidence) -> tuple[str, str] | None:
 
 
 def _region(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] | None:
-    masks = []
+    masks, rights = [], []
     for trial, got, want in pairs:
         for j in wrong:
             g, w = list(got.values())[j], list(want.values())[j]
@@ -566,21 +566,28 @@ def _region(e: Evidence, pairs: list, wrong: list[int]) -> tuple[str, str] | Non
             mask = _unlike(e, np.asarray(g, float), np.asarray(w, float))
             if mask.any() and mask.size > 1:
                 masks.append((trial, mask))
+                rights.append(np.asarray(w, float))
     if not masks or all(mask.all() for _, mask in masks):
         return None
     for words, region in _regions():
         cut = [(mask, r) for t, mask in masks if (r := region(t, mask.shape)) is not None]
-        if (
-            len(cut) < len(masks)
-            or all(r.all() for _, r in cut)
-            or not any(r.any() for _, r in cut)
-        ):
+        if len(cut) < len(masks):
             continue
-        if all((mask <= r).all() for mask, r in cut):
+        if all(r.all() for _, r in cut) or not any(r.any() for _, r in cut):
+            continue
+        inside = [w[r] for w, (_, r) in zip(rights, cut, strict=True)]
+        outside = [w[~r] for w, (_, r) in zip(rights, cut, strict=True)]
+        if all((mask <= r).all() for mask, r in cut) and _differ(outside):
             return f"Right everywhere but {words}.", "What is different there?"
-        if all((mask == ~r).all() for mask, r in cut):
+        if all((mask == ~r).all() for mask, r in cut) and _differ(inside):
             return f"Right {words} alone.", "What is different everywhere else?"
     return None
+
+
+def _differ(parts: list[np.ndarray]) -> bool:
+    """Are there different numbers among them? To be right where all are 0 shows nothing."""
+    numbers = np.concatenate([part.ravel() for part in parts])
+    return numbers.size > 0 and not bool((numbers == numbers[0]).all())
 
 
 def _unlike(e: Evidence, got: np.ndarray, want: np.ndarray) -> np.ndarray:

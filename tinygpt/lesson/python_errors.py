@@ -76,6 +76,8 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
      "two.)"),
     ("ValueError", r"array split does not result in an equal division",
      "np.split cuts an axis into equal parts, and this one cannot be cut so: is it the right one?"),
+    ("ValueError", r"Integers to negative integer powers",
+     "A whole number to a negative power would be a fraction: 2.0 ** n, with the point, does it."),
     ("KeyError", r"^(.*)$",
      "The key {0} is not in this dict: not yet, perhaps. Where should it come in, and with what?"),
     ("TypeError", r"sequence item 0: expected str instance, bytes",

@@ -75,13 +75,19 @@ def _exchanged(ours: Op, mine: Any) -> Iterator[None]:
     library = (function.__module__ or "").startswith("tinygpt.")
     if count == 0:
         raise RuntimeError(f"{ours.name} was never called: your {function.__name__} did nothing")
+    times = f"ran {count} times" if count > 1 else "ran once"
     if library:
-        print(f"{ours.name}: the library's answer ran {count} times")
+        print(f"{ours.name}: the library's answer {times}")
         return
     print(
-        f"{ours.name}: yours ran {count} times; largest difference from the library's output on "
+        f"{ours.name}: {_name(function)} {times}; largest difference from the library's output on "
         f"the first call {difference:.0e}"
     )
+
+
+def _name(function: Any) -> str:
+    name = getattr(function, "__name__", "yours")
+    return "yours" if name == "<lambda>" else name
 
 
 def _is_default(value: Any, default: Any) -> bool:

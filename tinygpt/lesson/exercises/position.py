@@ -32,6 +32,32 @@ def _exchanged(x, i, j):
     return other
 
 
+def signs_kept_the_other_way(layer, x, i, j):
+    return (layer(x)[-1] - layer(_exchanged(x, i, j))[-1]).max()
+
+
+def sign_taken_off_too_late(layer, x, i, j):
+    return abs((layer(_exchanged(x, i, j))[-1] - layer(x)[-1]).max())
+
+
+def sign_taken_off_too_late_the_other_way(layer, x, i, j):
+    return abs((layer(x)[-1] - layer(_exchanged(x, i, j))[-1]).max())
+
+
+def two_rows_alone(layer, x, i, j):
+    return abs(layer(x[[j, i]])[-1] - layer(x)[-1]).max()
+
+
+def last_column(layer, x, i, j):
+    return abs(layer(_exchanged(x, i, j))[:, -1] - layer(x)[:, -1]).max()
+
+
+def columns_beyond_the_end(layer, x, i, j):
+    other = x.copy()
+    other[:, [i, j]] = x[:, [j, i]]
+    return abs(layer(other)[-1] - layer(x)[-1]).max()
+
+
 def rows_that_are_views(layer, x, i, j):
     other = x.copy()
     other[i], other[j] = other[j], other[i]
@@ -141,6 +167,11 @@ def each_for_itself(x):
     return x**2
 
 
+def embedded(ids):
+    """A row for each id, then by neighbours: as a GPT takes them."""
+    return by_neighbours(np.cos(np.arange(20.0).reshape(5, 4))[ids])
+
+
 def by_neighbours(x):
     """Products of each row with the one before."""
     return np.cumsum(x * np.concatenate([x[:1], x[:-1]]), axis=0)
@@ -149,15 +180,17 @@ def by_neighbours(x):
 ORDER = Exercise(
     id="09.1",
     name="my_order_test",
-    form="my_order_test(layer, x (T, C), i, j) -> a number",
+    form="my_order_test(layer, x (T, C) or ids (T,), i, j) -> a number",
     answer=order_answer,
     cases=(
         Case((weighed_by_place, normal(300, 6, 5), 1, 3)),
         Case((by_neighbours, normal(301, 7, 4), 0, 4)),
         Case((set_of_rows, normal(302, 5, 3), 0, 2), "a layer that does not mind the order"),
-        Case((by_neighbours, normal(303, 6), 2, 3), "a single axis"),
+        Case((embedded, np.array([3, 0, 2, 4, 1, 0]), 2, 3), "x are ids, a single axis"),
         Case((by_neighbours, normal(304, 5, 4), 1, 4), "one of the two is the last row"),
-        Case((by_neighbours, np.arange(5), 1, 3), "whole numbers"),
+        Case((weighed_by_place, -normal(300, 6, 5), 1, 3)),
+        Case((weighed_by_place, normal(307, 5, 1), 0, 2), "a single channel"),
+        Case((weighed_by_place, -normal(307, 5, 1), 0, 2), "a single channel, all signs turned"),
         Case((each_for_itself, normal(305, 4, 3), 0, 1), "each row for itself"),
     ),
     wrongs=(
@@ -215,6 +248,24 @@ ORDER = Exercise(
             signs_kept,
             "You take the largest difference with its sign: one far below 0 is overlooked.",
             "What is larger, a change by 1 or one by -5?",
+            (signs_kept_the_other_way,),
+        ),
+        Wrong(
+            sign_taken_off_too_late,
+            "You take the largest first, and its sign off then: a change far below 0 is "
+            "overlooked.",
+            "What comes first: without signs, or the largest?",
+            (sign_taken_off_too_late_the_other_way,),
+        ),
+        Wrong(
+            two_rows_alone,
+            "x[[j, i]] is these two rows alone, and only they go into the layer.",
+            "How many rows should go into the layer?",
+        ),
+        Wrong(
+            last_column,
+            "You look at the last column of the output. A letter is a row.",
+            "Which axis of (T, C) counts the letters?",
         ),
         Wrong(
             mean_of_them,
@@ -257,6 +308,7 @@ ORDER = Exercise(
             columns_exchanged,
             "You exchange columns. A letter is a row.",
             "Which axis of (T, C) counts the letters?",
+            (columns_beyond_the_end,),
         ),
     ),
     hints=(
@@ -381,6 +433,15 @@ def cosine_and_sine_exchanged(x, positions, base=10_000.0):
     a, b = _halves(x)
     cos, sin = np.sin(angle).astype(x.dtype), np.cos(angle).astype(x.dtype)
     return np.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+
+
+def interleaved(x, positions, base=10_000.0):
+    a, b = _halves(turn_answer(x, positions, base))
+    return np.stack([a, b], axis=-1).reshape(x.shape)
+
+
+def one_under_the_other(x, positions, base=10_000.0):
+    return np.concatenate(_halves(turn_answer(x, positions, base)))
 
 
 def both_plus(x, positions, base=10_000.0):
@@ -524,7 +585,22 @@ TURN = Exercise(
             both_plus,
             "Two plus signs: that is no turn, the rows do not keep their length.",
             "Which of the two lines has a minus?",
-            (both_minus,),
+        ),
+        Wrong(
+            both_minus,
+            "Two minus signs: that is no turn, the rows do not keep their length.",
+            "Which of the two lines has a plus?",
+        ),
+        Wrong(
+            interleaved,
+            "Turned rightly; then the halves are put together like a zip, a b a b.",
+            "Which channels form the first half?",
+        ),
+        Wrong(
+            one_under_the_other,
+            "Turned rightly; then one half is put under the other: concatenate joins along the "
+            "first axis, unless it is told another.",
+            "Along which axis do the halves lie side by side?",
         ),
         Wrong(
             no_crossing,
@@ -552,6 +628,7 @@ TURN = Exercise(
         "two halves of the channels, a and b. And the formula of the turn for both at once.",
         "The same for points (x, y) of a clock's hand that moves on by `hours`:\n\n"
         "    angle = hours[:, None] * ____          # a row for each hour, a column for each hand\n"
+        "    x, y = points[..., :half], points[..., ____]\n"
         "    new_x = x * np.cos(angle) - y * ____\n"
         "    new_y = y * ____ + x * ____\n"
         "    return np.concatenate([new_x, new_y], axis=-1)",
@@ -643,6 +720,30 @@ def growing_powers(n_head, T):
 
 def powers_of_e(n_head, T):
     return -np.exp(-8 * np.arange(1, n_head + 1) / n_head)[:, None, None] * _back(T)
+
+
+def power_first(n_head, T):
+    return -np.array([2.0**-8 * h / n_head for h in range(1, n_head + 1)])[:, None, None] * _back(T)
+
+
+def whole_exponents(n_head, T):
+    return -np.array([2.0 ** -(8 * h // n_head) for h in range(1, n_head + 1)])[
+        :, None, None
+    ] * _back(T)
+
+
+def by_eighths(n_head, T):
+    return -(2.0 ** (-np.arange(1, n_head + 1) / 8))[:, None, None] * _back(T)
+
+
+def in_whole_numbers(n_head, T):
+    table = np.zeros((n_head, T, T), dtype=int)
+    table[:] = alibi_answer(n_head, T)
+    return table
+
+
+def nothing_where_it_counts(n_head, T):
+    return -_slopes(n_head) * np.minimum(_back(T), 0)
 
 
 def squares(n_head, T):
@@ -791,6 +892,33 @@ ALIBI = Exercise(
             powers_of_e,
             "Your slopes are powers of e.",
             "Of which number are they powers in the formula?",
+        ),
+        Wrong(
+            power_first,
+            "Python takes the power first: 2 ** -8 * h / H is (2 ** -8) * h / H.",
+            "Where must brackets stand, so that all of -8 h / H is the exponent?",
+        ),
+        Wrong(
+            whole_exponents,
+            "Your exponents are whole numbers: // cuts off what is behind the point.",
+            "What is 8 * 1 // 16, and what is 8 * 1 / 16?",
+        ),
+        Wrong(
+            by_eighths,
+            "Your exponents are h / 8. It is 8 h / H.",
+            "Which exponents have the first head and the last?",
+        ),
+        Wrong(
+            in_whole_numbers,
+            "Your array holds whole numbers: what is written into it loses what is behind the "
+            "point.",
+            "Which dtype must the array have?",
+        ),
+        Wrong(
+            nothing_where_it_counts,
+            "Your table is 0 at every key before the query: there it counts. Those after it are "
+            "hidden in any case.",
+            "For j before i, which sign has i - j?",
         ),
         Wrong(
             squares,
