@@ -616,7 +616,71 @@ def alibi_with_distances(n_head, T):
     return np.einsum("h,ij->hij", slopes, -abs(np.subtract.outer(np.arange(T), np.arange(T))))
 
 
+def normed_in_loops(x, eps=1e-5):
+    n, s = np.empty_like(x), np.empty_like(x[..., :1])
+    for at in np.ndindex(x.shape[:-1]):
+        mean = sum(map(float, x[at])) / x.shape[-1]
+        variance = sum((float(v) - mean) ** 2 for v in x[at]) / x.shape[-1]
+        s[at] = 1 / math.sqrt(variance + eps)
+        n[at] = (x[at] - mean) / math.sqrt(variance + eps)
+    return n, s
+
+
+def normed_by_var(x, eps=1e-5):
+    s = (np.var(x, axis=-1, keepdims=True) + eps) ** -0.5
+    return (x - np.mean(x, -1)[..., None]) * s, s
+
+
+def layer_norm_by_matrix(x, weight, bias):
+    n, s = normed_by_var(x)
+    C = x.shape[-1]
+
+    def backward(dy):
+        dn = dy * weight
+        slopes = np.eye(C) - 1 / C - n[..., :, None] * n[..., None, :] / C
+        dx = (s * (dn[..., None, :] @ slopes)[..., 0, :]).astype(x.dtype)
+        rows = (dy * n).reshape(-1, C)
+        return dx, np.ones(len(rows), x.dtype) @ rows, dy.reshape(-1, C).sum(0)
+
+    return n * weight + bias, backward
+
+
+def layer_norm_with_sums(x, weight, bias):
+    n, s = normed_by_var(x)
+    C = x.shape[-1]
+
+    def backward(dy):
+        dn = weight * dy
+        total, along = dn.sum(-1, keepdims=True), (dn * n).sum(-1, keepdims=True)
+        dx = s / C * (C * dn - total - n * along)
+        axes = tuple(range(dy.ndim))[:-1]
+        return dx, np.add.reduce(dy * n, axes), np.add.reduce(dy, axes)
+
+    return weight * n + bias, backward
+
+
+def residual_by_lambda(x, branch):
+    y, back = branch(x)
+    return np.add(y, x), lambda dy: np.add(back(dy.copy()), dy)
+
+
+def residual_in_steps(x, branch):
+    out = x.copy()
+    added, back = branch(x)
+    out += added
+
+    def backward(dy):
+        dx = dy.copy()
+        dx += back(dy)
+        return (dx,)
+
+    return out, backward
+
+
 STYLES = {
+    "10.1": (normed_in_loops, normed_by_var),
+    "10.2": (layer_norm_by_matrix, layer_norm_with_sums),
+    "10.3": (residual_by_lambda, residual_in_steps),
     "09.1": (order_by_steps, order_by_numbering),
     "09.2": (turn_by_complex_numbers, turn_in_loops),
     "09.3": (alibi_in_loops, alibi_with_distances),

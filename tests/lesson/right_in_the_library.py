@@ -8,6 +8,7 @@ from tinygpt.autograd.parameters import Parameter
 from tinygpt.nn.attention import attention, merge_heads, split_heads
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.embedding import embedding
+from tinygpt.nn.layernorm import layer_norm
 from tinygpt.nn.position import alibi_slopes, distances
 from tinygpt.nn.rotary import rotary
 from tinygpt.nn.softmax import softmax
@@ -64,7 +65,14 @@ def alibi(n_head, T):
     return -np.array(alibi_slopes(n_head))[:, None, None] * away
 
 
+def normalise(x, weight, bias):
+    """The library's backward runs once, and overwrites what it keeps: a fresh one each time."""
+    y, _ = layer_norm.function(x, weight, bias)
+    return y, lambda dy: layer_norm.function(x, weight, bias)[1](dy)
+
+
 ANSWERS = {
+    "10.2": normalise,
     "09.2": lambda x, positions, base: rotary.function(x, positions=positions, base=base)[0],
     "09.3": alibi,
     "08.1": softmax.function,

@@ -41,6 +41,20 @@ def _softmax_slopes(softmax: Any, y: Any) -> Any:
     return backward(np.ones(len(y)))
 
 
+def _in_one_pass(x: Any) -> Any:
+    """The variance of each row as the mean of the squares minus the square of the mean."""
+    return (x * x).mean(axis=-1) - x.mean(axis=-1) ** 2
+
+
+def _refusal(check_gradient: Any, op: Any, x: Any) -> str:
+    """What the gradient check says against it; "" where it accepts."""
+    try:
+        check_gradient(op, x)
+    except Exception as error:
+        return str(error)
+    return ""
+
+
 def _rise(loss: Any, window: int) -> float:
     """From the later places of a window to those far beyond."""
     return float(loss[window * 3 // 2 :].mean() - loss[window // 2 : window].mean())
@@ -196,6 +210,27 @@ GUESSES: dict[str, Guess] = {
             "The loss rises by "
             + ", ".join(f"{_rise(loss, window):.2f} ({way})" for way, loss in losses.items())
             + ". All were trained on the same windows."
+        ),
+    ),
+    "10.P1": Guess(
+        lambda far: "about 1" if (abs(_in_one_pass(far) - 1) < 0.5).all() else "far off",
+        lambda far: (
+            f"In one pass {', '.join(f'{v:.0f}' for v in _in_one_pass(far))}; in two passes "
+            f"{', '.join(f'{v:.2f}' for v in far.var(axis=-1))}. The squares are about "
+            "1 600 000 000, of which float32 keeps 7 digits: the difference is lost among those "
+            "that it has not."
+        ),
+    ),
+    "10.P2": Guess(
+        lambda check_gradient, op, x: _yes(not _refusal(check_gradient, op, x)),
+        lambda check_gradient, op, x: _refusal(check_gradient, op, x),
+    ),
+    "10.P3": Guess(
+        lambda spreads: float(spreads[-1]),
+        lambda spreads: (
+            f"1 + 24 times {spreads[1] ** 2 - 1:.2f} has the root "
+            f"{np.sqrt(1 + 24 * (spreads[1] ** 2 - 1)):.1f}. Not to the power of 24: it grows like "
+            "the root of the depth."
         ),
     ),
     "13.P1": Guess(

@@ -8,6 +8,7 @@ from tinygpt.lesson.exercises import (
     first_model,
     heads,
     loss,
+    norm,
     position,
     slope,
     step,
@@ -28,6 +29,7 @@ LESSONS = (
     attention,
     heads,
     position,
+    norm,
     step,
 )
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
