@@ -43,6 +43,7 @@ plots.with_and_without(
     f"after {DEPTH} layers the spread is "
     + ", ".join(f"{ys[-1]:.0e} with {name}" for name, (_, ys) in runs.items())
     + ". Each layer multiplies it by about the same, and that to the power of 24.",
+    x="layer",
     log=["24 layers"],
 )
 
@@ -53,7 +54,7 @@ plots.with_and_without(
 #
 # $$n = s\,(x - \text{mean}) \qquad s = \frac{1}{\sqrt{\text{variance} + \text{eps}}}$$
 #
-# eps, 0.00001, keeps the root above 0. By hand: $x = (1, 1, 3, 3)$ has the mean 2, the variance 1, so
+# eps, a hundred thousandth, keeps the root above 0. By hand: $x = (1, 1, 3, 3)$ has the mean 2, the variance 1, so
 # $n = (-1, -1, 1, 1)$.
 #
 # ## Exercise 10.1
@@ -243,6 +244,7 @@ plots.with_and_without(
     f"alone and {deeps['both'][0][-1]:.1f} with both. The gradient that comes back to layer 0: "
     f"{deeps['neither'][1][0]:.0e}, {deeps['residual'][1][0]:.0e}, {deeps['norm'][1][0]:.1f} and "
     f"{deeps['both'][1][0]:.1f}.",
+    x="layer",
     log=["there", "and back"],
 )
 print(

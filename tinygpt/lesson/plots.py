@@ -68,16 +68,17 @@ def with_and_without(
     panels: Mapping[str, tuple[str, Mapping[str, Any]]],
     what_to_see: str,
     *,
+    x: str = "step",
     log: Sequence[str] = (),
 ) -> None:
-    """Panels side by side, two curves each: title -> (what y is, label -> values). log: the titles
+    """Panels side by side, some curves each: title -> (what y is, label -> values). log: the titles
     of those whose y is drawn in powers of ten."""
     figure = pictures.new_figure(3.3 * len(panels), 2.9)
     all_axes = np.atleast_1d(figure.subplots(1, len(panels)))
     for axes, (title, (y, series)) in zip(all_axes, panels.items(), strict=True):
         _draw_curves(axes, series, {})
         axes.set_title(title, fontsize=10)
-        axes.set_xlabel("step")
+        axes.set_xlabel(x)
         axes.set_ylabel(y)
         if title in log:
             axes.set_yscale("log")
