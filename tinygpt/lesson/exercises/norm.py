@@ -706,10 +706,6 @@ def _residual_with(gradient):
     return answer
 
 
-def residual_unwritten(x, branch):
-    return x, lambda dy: None
-
-
 def through_the_branch_alone(x, branch):
     return _residual_with(lambda dy, back, x, y: back(dy))(x, branch)
 
@@ -829,7 +825,6 @@ RESIDUAL = Exercise(
     answer=residual_answer,
     observe=there_and_back("dx"),
     inputs=("x", "branch", "dy"),
-    blank=residual_unwritten,
     cases=(
         Case((normal(430, 3, 5), squared, normal(431, 3, 5))),
         Case((normal(432, 2, 4, 3), mixed, normal(433, 2, 4, 3)), "three axes"),
