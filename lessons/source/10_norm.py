@@ -6,10 +6,10 @@
 #
 # After this lesson you can
 # 1. norm a row, also one whose numbers are about 40 000 (`my_normed`),
-# 2. derive and write the gradient of layer norm, all three ways of it (`my_layer_norm`),
+# 2. derive and write the gradient of layer norm (`my_layer_norm`),
 # 3. write a residual (`my_residual`), and say what each of the two is for.
 #
-# *Time: 45 minutes for you, 9 seconds for the machine. Needs lessons 02 (slopes add up), 03 (axes) and 06 (the loop).*
+# *Time: 50 minutes for you, 9 seconds for the machine. Needs lessons 02 (slopes add up), 03 (axes) and 06 (the loop).*
 
 # %%
 import numpy as np
@@ -47,10 +47,17 @@ plots.with_and_without(
     log=["24 layers"],
 )
 
+# %%
+# The square of the spread is the variance, mean((x - mean(x)) ** 2). The same is mean(x * x) - mean(x) ** 2.
+# Numbers about 40 000 with the spread 1, in float32 (7 digits): is the second form about 1, "yes" or "no"?
+guess_1 = "no"  ### SOLUTION
+far = (40_000 + np.random.default_rng(0).standard_normal((4, 64))).astype(np.float32)
+predict("10.P1", guess_1, far)
+
 # %% [markdown]
 # ## To mean 0 and spread 1
-# Layer norm takes each row (a letter's C numbers) by itself. It takes the mean off and divides by the spread, the root
-# of the *variance*, which is the mean of the squares:
+# Layer norm takes each row (a letter's C numbers) by itself. It takes the mean off, and divides by the spread. That is
+# the root of the *variance*, the mean of the squares of what is left:
 #
 # $$n = s\,(x - \text{mean}) \qquad s = \frac{1}{\sqrt{\text{variance} + \text{eps}}}$$
 #
@@ -71,15 +78,8 @@ def my_normed(x, eps=1e-5):
 check("10.1", my_normed)
 
 # %%
-# The variance is also mean(x * x) - mean(x) ** 2, in one pass over the numbers. For numbers about 40 000 with
-# the spread 1, in float32 (7 digits): does this give "about 1", or is it "far off"?
-guess_1 = "far off"  ### SOLUTION
-far = (40_000 + np.random.default_rng(0).standard_normal((4, 64))).astype(np.float32)
-predict("10.P1", guess_1, far)
-
-# %%
-# And the way back? n = s (x - mean). Many write: "n rises with x as fast as s, so dx = s dn." Guess: does the
-# gradient check accept that, "yes" or "no"?
+# And the way back? n = s (x - mean), so n rises with x as fast as s, and dx = s dn. Guess: does the gradient
+# check accept that, "yes" or "no"?
 guess_2 = "no"  ### SOLUTION
 normed = use("10.1")
 
@@ -95,19 +95,21 @@ predict("10.P2", guess_2, check_gradient, s_times_dn, row)
 
 # %% [markdown]
 # ## Three ways
-# If $x_j$ rises by a little, $n_i$ moves on three ways; per unit of it, by
+# If $x_j$ rises by a little, $n_i = s\,(x_i - \text{mean})$ moves on three ways; per unit of it, by
 #
 # - $s$, **directly**, where $i = j$;
-# - $-s/C$, by **the mean**, of which 1/C is new;
-# - $-s\,n_i n_j/C$, by **the spread**: who stands out, $n_j$, changes it most, and $n_i$ shrinks with it.
-#
+# - $-s/C$, by **the mean**: it rises by $1/C$;
+# - by **the variance**, in two steps. It rises by $2(x_j-\text{mean})/C$, and $s$, its $-1/2$-th power, falls by $s^3/2$ for
+#   each unit of it. So $s$ falls by $s^3 (x_j-\text{mean})/C$, which is $s^2 n_j/C$; and $n_i$, that is $s$ times
+#   $(x_i-\text{mean})$, by $s\,n_i n_j/C$.
+
+# %% [markdown]
 # Times what arrives, $dn_i$, and summed over $i$:
 #
 # $$dx_j = s\,\big(dn_j - \text{mean}(dn) - n_j\,\text{mean}(dn\,n)\big)$$
 #
 # By hand, with $n = (-1, -1, 1, 1)$, $s = 1$ and $dn = (4, 0, 0, 0)$: the means are 1 and −1, so $dx = (2, -2, 0, 0)$.
-
-# %% [markdown]
+#
 # ## Exercise 10.2: layer norm, there and back
 # After the norm, each channel has a weight and a bias of its own, which are learned: $y = n\,w + b$. The same weight and
 # bias serve **every row**. Write `backward`: `dx`, `dw`, `db`. What arrives at n is not dy.
@@ -116,7 +118,7 @@ predict("10.P2", guess_2, check_gradient, s_times_dn, row)
 # %%
 def my_layer_norm(x, weight, bias):
     """x (..., C), weight and bias (C,) -> y, backward;   backward(dy) -> dx, dw, db"""
-    n, s = normed(x)
+    n, s = normed(x)  # yours, of 10.1
     y = n * weight + bias
 
     def backward(dy):
@@ -126,10 +128,10 @@ def my_layer_norm(x, weight, bias):
         dw = (dy * n).sum(axis=rows)
         db = dy.sum(axis=rows)
         dn = dy * weight
-        # directly, by the mean, by the spread
+        # directly, by the mean, by the variance
         by_mean = dn.mean(axis=-1, keepdims=True)
-        by_spread = n * (dn * n).mean(axis=-1, keepdims=True)
-        return s * (dn - by_mean - by_spread), dw, db
+        by_variance = n * (dn * n).mean(axis=-1, keepdims=True)
+        return s * (dn - by_mean - by_variance), dw, db
         ### END SOLUTION
 
     return y, backward
@@ -139,7 +141,7 @@ check("10.2", my_layer_norm)
 
 # %%
 # What does "dx = s dn" miss? Its difference from yours, row by row: a number that is the same along the row
-# (by the mean), and a rest that is a multiple of n (by the spread).
+# (by the mean), and a rest that is a multiple of n (by the variance).
 norm = use("10.2")
 dn = np.random.default_rng(2).standard_normal(row.shape)
 n, s = normed(row)
@@ -171,7 +173,7 @@ print(check_gradient(op(norm), row, np.ones(8), np.zeros(8)))
 
 # %%
 def my_residual(x, branch):
-    """branch(x) -> (f(x), back);   returns x + f(x) and its backward(dy) -> dx"""
+    """branch(x) -> f(x), back;  back(dy) -> one array, of x's shape.   Returns y, backward"""
     ### ANSWER 10.3
 
 
@@ -195,21 +197,22 @@ def layer(wide, narrow, with_norm):
 
 
 def deep(with_norm, with_residual, size=0.1):
-    """-> spread after each layer, size of the gradient before each, what is left of the input"""
+    """-> after each layer the spread, the size of the gradient, the correlation with what went in"""
     rng = np.random.default_rng(0)
     x, ways = rng.standard_normal((32, C)), []
-    first, spreads = x, [x.std()]
+    first, spreads, left = x, [x.std()], [1.0]
     for _ in range(DEPTH):
         branch = layer(rng.normal(0, size, (C, 4 * C)), rng.normal(0, size, (4 * C, C)), with_norm)
         x, back = residual(x, branch) if with_residual else branch(x)
         ways.append(back)
         spreads.append(x.std())
+        left.append(np.corrcoef(first.ravel(), x.ravel())[0, 1])
     d = rng.standard_normal(x.shape)
     gradients = [d.std()]
     for back in reversed(ways):
         d = back(d)
         gradients.append(d.std())
-    return spreads, gradients[::-1], np.corrcoef(first.ravel(), x.ravel())[0, 1]
+    return spreads, gradients[::-1], left
 
 
 names = {
@@ -233,33 +236,34 @@ predict("10.P3", guess_3, deeps["both"][0])
 layers = range(DEPTH + 1)
 plots.with_and_without(
     {
-        "there": ("spread of the numbers", {name: (layers, run[0]) for name, run in deeps.items()}),
-        "and back": (
-            "size of the gradient",
-            {name: (layers, run[1]) for name, run in deeps.items()},
-        ),
+        title: (y, {name: (layers, run[k]) for name, run in deeps.items()})
+        for k, (title, y) in enumerate(
+            {
+                "forward": "spread of the numbers",
+                "backward": "size of the gradient",
+                "what is left of the input": "correlation with it",
+            }.items()
+        )
     },
-    f"after 24 layers the spread is {deeps['neither'][0][-1]:.0e} with neither, "
-    f"{deeps['residual'][0][-1]:.0e} with the residual alone, {deeps['norm'][0][-1]:.1f} with the norm "
-    f"alone and {deeps['both'][0][-1]:.1f} with both. The gradient that comes back to layer 0: "
-    f"{deeps['neither'][1][0]:.0e}, {deeps['residual'][1][0]:.0e}, {deeps['norm'][1][0]:.1f} and "
-    f"{deeps['both'][1][0]:.1f}.",
+    "after 24 layers the spread is "
+    + ", ".join(f"{run[0][-1]:.1g} ({name})" for name, run in deeps.items())
+    + "; the gradient that comes back to layer 0 "
+    + ", ".join(f"{run[1][0]:.1g} ({name})" for name, run in deeps.items())
+    + "; what comes out is like what went in by "
+    + ", ".join(f"{run[2][-1]:.2f} ({name})" for name, run in deeps.items())
+    + ".",
     x="layer",
-    log=["there", "and back"],
-)
-print(
-    "correlation of what comes out with what went in:",
-    ", ".join(f"{name} {run[2]:.2f}" for name, run in deeps.items()),
+    log=["forward", "backward"],
 )
 
 # %% [markdown]
-# **The norm keeps the size**, there and back. **The residual keeps the input**: with both, it is still a quarter of what
-# comes out (1 in a spread of 4), where 24 layers without a residual have stirred it beyond recognition. And with the
-# residual alone, it drowns in what the layers add.
+# For the **size** of numbers and gradients the norm is enough. But look at the third panel: without a residual, 24 layers
+# stir the input beyond recognition. **The residual keeps the input**; with both, a quarter of what comes out (1 in a
+# spread of 4). With the residual alone it drowns in what the layers add, which no norm keeps small.
 
 
 # %%
-# In a real GPT of 4 layers: with your norm in all its places, and without a norm.
+# In a real GPT of 4 layers: with your norm in all its 9 places, and without a norm.
 def nothing(x, weight, bias):
     return x, lambda dy: (dy, 0 * weight, 0 * bias)
 
@@ -303,7 +307,7 @@ print("\n".join(table))
 #
 # </details>
 #
-# **Next:** put `size=0.2` in `deep`: which of the four change? Then lesson 11. What you did so far: `progress()`.
+# **Next:** put `size=0.2` in `deep`: which of the four stay below 20? Then lesson 11. What you did so far: `progress()`.
 
 # %%
 # The library's layer norm: the formula line by line, the three ways, then the form that runs.

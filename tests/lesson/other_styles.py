@@ -1,5 +1,6 @@
 """Right answers as other people write them: loops, in place, one-hot. All must pass."""
 
+import functools
 import math
 
 import numpy as np
@@ -677,7 +678,73 @@ def residual_in_steps(x, branch):
     return out, backward
 
 
+def gelu_in_loops(x):
+    c, a = math.sqrt(2 / math.pi), 0.044715
+    y, slope = np.empty_like(x), np.empty_like(x)
+    for at, v in np.ndenumerate(x):
+        v = float(v)
+        t = math.tanh(c * (v + a * v**3))
+        y[at] = v * (1 + t) / 2
+        slope[at] = 0.5 * (1 + t) + 0.5 * v * (1 - t * t) * c * (1 + 3 * a * v * v)
+    return y, lambda dy: slope * dy
+
+
+def gelu_by_half(x):
+    """With h = (1 + t) / 2, (1 - t^2) / 2 is 2 h (1 - h)."""
+    c, a = math.sqrt(2 / math.pi), 0.044715
+    h = (1 + np.tanh(c * x * (1 + a * x * x))) / 2
+
+    def backward(dy):
+        return (h + 2 * x * h * (1 - h) * c * (1 + 3 * a * x * x)) * dy
+
+    return x * h, backward
+
+
+def count_in_one(vocab_size, block_size, n_layer, n_embd):
+    C = n_embd
+    return (vocab_size + block_size + 2) * C + n_layer * (12 * C**2 + 13 * C)
+
+
+def count_by_shapes(vocab_size, block_size, n_layer, n_embd):
+    C = n_embd
+    block = [(C,), (C,), (C, 3 * C), (3 * C,), (C, C), (C,), (C,), (C,)]
+    block += [(C, 4 * C), (4 * C,), (4 * C, C), (C,)]
+    shapes = [(vocab_size, C), (block_size, C), *block * n_layer, (C,), (C,)]
+    return float(sum(math.prod(shape) for shape in shapes))
+
+
+def block_in_names(x, ln_1, attn, ln_2, mlp):
+    looked = attn(ln_1(x))
+    middle = looked + x
+    thought = mlp(ln_2(middle))
+    return thought + middle
+
+
+def block_in_a_loop(x, ln_1, attn, ln_2, mlp):
+    stream = x.copy()
+    for norm, part in ((ln_1, attn), (ln_2, mlp)):
+        stream += part(norm(stream))
+    return stream
+
+
+def gpt_by_reduce(ids, wte, wpe, blocks, ln_f):
+    start = np.take(wte, ids, axis=0) + wpe[np.arange(ids.shape[-1])]
+    return ln_f(functools.reduce(lambda x, block: block(x), blocks, start)) @ wte.T
+
+
+def gpt_by_einsum(ids, wte, wpe, blocks, ln_f):
+    _, T = ids.shape
+    x = wte[ids] + wpe[None, :T]
+    for i in range(len(blocks)):
+        x = blocks[i](x)
+    return np.einsum("btc,vc->btv", ln_f(x), wte)
+
+
 STYLES = {
+    "11.1": (gelu_in_loops, gelu_by_half),
+    "11.2": (count_in_one, count_by_shapes),
+    "11.3": (block_in_names, block_in_a_loop),
+    "11.4": (gpt_by_reduce, gpt_by_einsum),
     "10.1": (normed_in_loops, normed_by_var),
     "10.2": (layer_norm_by_matrix, layer_norm_with_sums),
     "10.3": (residual_by_lambda, residual_in_steps),

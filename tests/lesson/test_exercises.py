@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests.lesson import other_styles, right_in_the_library
-from tinygpt.lesson.exercises import EXERCISES
+from tinygpt import GPT, GPTConfig
+from tinygpt.lesson.exercises import EXERCISES, whole
 from tinygpt.lesson.judge import judge
 
 
@@ -122,3 +123,12 @@ def test_every_special_case_is_there_for_a_mistake(id):
             )
             for o in others
         ), case.about
+
+
+@pytest.mark.parametrize("sizes", [(65, 16, 2, 8), (100, 32, 3, 12), (7, 5, 1, 4)])
+def test_the_parameters_are_those_of_a_gpt(sizes):
+    """11.2 counts what a GPT has, and GPT-2 small has as many as are known of it (Radford et al.
+    2019, in the weights that were published)."""
+    config = GPTConfig(sizes[0], block_size=sizes[1], n_layer=sizes[2], n_head=2, n_embd=sizes[3])
+    assert whole.count_answer(*sizes) == GPT(config).num_parameters()
+    assert whole.count_answer(50_257, 1024, 12, 768) == 124_439_808

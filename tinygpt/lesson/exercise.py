@@ -6,6 +6,7 @@ running the wrong answers on the same cases: if the outputs are the same, the mi
 and its message is certain to fit.
 """
 
+import copy
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -124,10 +125,11 @@ def there_and_back(*gradients: str) -> Callable[..., Outputs]:
 
     def observe(function: Any, *inputs: Any) -> Outputs:
         *arguments, dy = inputs
+        same = copy.deepcopy(dy)  # for the second call: the first may write into dy
         y, backward = two(function(*arguments), "y, backward")
         once = _gradients(way_back(backward)(dy), gradients, asked)
         once = tuple(g.copy() if isinstance(g, np.ndarray) else g for g in once)
-        again = _gradients(backward(dy), gradients, asked)
+        again = _gradients(backward(same), gradients, asked)
         asked_twice(once, again)
         named = dict(zip(gradients, once, strict=True))
         return {"y": y} | {name: g for name, g in named.items() if name != "None"}

@@ -41,6 +41,14 @@ def _softmax_slopes(softmax: Any, y: Any) -> Any:
     return backward(np.ones(len(y)))
 
 
+def _steepest(gelu: Any) -> tuple[float, float]:
+    """The largest slope, and where it is."""
+    x = np.linspace(-6, 6, 2401)
+    _, backward = gelu.function(x)
+    slopes = backward(np.ones_like(x))
+    return float(slopes.max()), float(x[np.argmax(slopes)])
+
+
 def _in_one_pass(x: Any) -> Any:
     """The variance of each row as the mean of the squares minus the square of the mean."""
     return (x * x).mean(axis=-1) - x.mean(axis=-1) ** 2
@@ -213,12 +221,11 @@ GUESSES: dict[str, Guess] = {
         ),
     ),
     "10.P1": Guess(
-        lambda far: "about 1" if (abs(_in_one_pass(far) - 1) < 0.5).all() else "far off",
+        lambda far: _yes((abs(_in_one_pass(far) - 1) < 0.5).all()),
         lambda far: (
-            f"In one pass {', '.join(f'{v:.0f}' for v in _in_one_pass(far))}; in two passes "
-            f"{', '.join(f'{v:.2f}' for v in far.var(axis=-1))}. The squares are about "
-            "1 600 000 000, of which float32 keeps 7 digits: the difference is lost among those "
-            "that it has not."
+            f"The second form gives {', '.join(f'{v:.0f}' for v in _in_one_pass(far))}; the first "
+            f"{', '.join(f'{v:.2f}' for v in far.var(axis=-1))}. Near 1 600 000 000, the squares, "
+            "float32 goes in steps of 128: a difference of 1 cannot be seen there."
         ),
     ),
     "10.P2": Guess(
@@ -228,9 +235,30 @@ GUESSES: dict[str, Guess] = {
     "10.P3": Guess(
         lambda spreads: float(spreads[-1]),
         lambda spreads: (
-            f"1 + 24 times {spreads[1] ** 2 - 1:.2f} has the root "
+            f"The variance is about 1 + 24 times {spreads[1] ** 2 - 1:.2f}, which is "
+            f"{1 + 24 * (spreads[1] ** 2 - 1):.1f}, and its root "
             f"{np.sqrt(1 + 24 * (spreads[1] ** 2 - 1)):.1f}. Not to the power of 24: it grows like "
             "the root of the depth."
+        ),
+    ),
+    "11.P1": Guess(
+        lambda gelu: "above 1" if _steepest(gelu)[0] > 1 else "below 1",
+        lambda gelu: (
+            "{:.2f}, at x = {:.2f}. Coming out of its dip it must catch up with the line y = x, so "
+            "for a while it rises faster than that.".format(*_steepest(gelu))
+        ),
+    ),
+    "11.P2": Guess(
+        lambda C: (8 * C * C + 5 * C) / (12 * C * C + 13 * C),
+        lambda C: (
+            "Attention has C x 3C and C x C: 4 C^2. The MLP has C x 4C and 4C x C: 8 C^2. Two "
+            "thirds, whatever C is; biases and norms hardly count."
+        ),
+    ),
+    "11.P3": Guess(
+        lambda apart: float(f"{apart:.6f}"),
+        lambda apart: (
+            f"The largest difference in any step is {apart:.0e}: the same sums, in another order."
         ),
     ),
     "13.P1": Guess(

@@ -15,6 +15,7 @@ from tinygpt.lesson.exercises import (
     tape,
     tensors,
     tokens,
+    whole,
     writes,
 )
 
@@ -30,6 +31,7 @@ LESSONS = (
     heads,
     position,
     norm,
+    whole,
     step,
 )
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}

@@ -81,6 +81,16 @@ def along_the_columns(x, eps=1e-5):
     return _centred(x, 0) * s, s + np.zeros_like(x[..., :1])
 
 
+def along_the_columns_with_their_s(x, eps=1e-5):
+    s = 1 / np.sqrt(x.var(axis=0, keepdims=True) + eps)
+    return _centred(x, 0) * s, s
+
+
+def over_everything_with_one_s(x, eps=1e-5):
+    s = 1 / np.sqrt(x.var() + eps)
+    return (x - x.mean()) * s, s
+
+
 def along_axis_one(x, eps=1e-5):
     s = 1 / np.sqrt(x.var(axis=1, keepdims=True) + eps)
     return _centred(x, 1) * s, s
@@ -140,7 +150,9 @@ def both(function, x, eps) -> Outputs:
     return {"n": n, "s": s}
 
 
-_far = (normal(403, 3, 8) + 40_000).astype(np.float32)
+# Whole numbers whose mean is one too, so that float32 makes no error in it, in whatever order.
+_far = np.array([[3, -1, 0, -2, 2, -4, 1, 1], [-5, 5, 0, 0, 1, -1, 2, -2], [1] * 4 + [-1] * 4])
+_far = (40_000 + _far).astype(np.float32)
 
 NORMED = Exercise(
     id="10.1",
@@ -158,7 +170,7 @@ NORMED = Exercise(
     properties=(
         Property(
             "each row of n has the mean 0",
-            lambda o, x, eps: o["n"].mean(axis=-1).round(2),  # float32 rounds at 40 000
+            lambda o, x, eps: o["n"].mean(axis=-1),
             0.0,
         ),
     ),
@@ -215,6 +227,7 @@ NORMED = Exercise(
             along_the_columns,
             "You norm the columns. A row is one letter, and it is normed by itself.",
             "Which axis counts the channels?",
+            (along_the_columns_with_their_s,),
         ),
         Wrong(
             along_axis_one,
@@ -225,6 +238,7 @@ NORMED = Exercise(
             over_everything,
             "You take one mean and one spread for all rows together.",
             "Over which axis are they taken, and is the axis kept?",
+            (over_everything_with_one_s,),
         ),
         Wrong(
             the_spread_itself,
@@ -387,6 +401,12 @@ def n_forgotten(x, weight, bias):
     return _dx_with(lambda dn, n, s, x: s * (dn - _mean(dn) - _mean(dn * n)))(x, weight, bias)
 
 
+def product_of_the_means(x, weight, bias):
+    return _dx_with(lambda dn, n, s, x: s * (dn - _mean(dn) - n * _mean(dn) * _mean(n)))(
+        x, weight, bias
+    )
+
+
 def n_inside_the_mean(x, weight, bias):
     return _dx_with(lambda dn, n, s, x: s * (dn - _mean(dn) - _mean(dn * n * n)))(x, weight, bias)
 
@@ -539,8 +559,10 @@ LAYER_NORM = Exercise(
         ),
         Wrong(
             without_the_variance,
-            "The way by the mean is there. The one by the variance is missing.",
-            "If x_j rises, what does the spread do, and so all the n of its row?",
+            "The way by the mean is there. The one by the variance is missing, or always 0: "
+            "mean(n) is 0, and so is its product with mean(dn).",
+            "Is the mean of a product the product of the means?",
+            (product_of_the_means,),
         ),
         Wrong(
             without_the_mean,
@@ -555,7 +577,7 @@ LAYER_NORM = Exercise(
         Wrong(
             plus_the_variance,
             "The way by the variance comes in with a plus.",
-            "If the spread grows, does n grow?",
+            "If the variance grows, does n grow?",
         ),
         Wrong(
             sums_for_means,
@@ -670,9 +692,9 @@ LAYER_NORM = Exercise(
     ),
     hints=(
         "Backwards: y = n w + b gives dn, dw and db; one weight serves all rows, so dw and db are "
-        "summed over them. Then the formula for dx: dn, minus its mean, minus n times the mean of "
-        "dn n, all times s. Both means run along the channels, with the axis kept.",
-        "The same for a simpler norm, that only takes the mean off, y = (x - mean) w:\n\n"
+        "summed over them (all axes but the last are tuple(range(x.ndim - 1))). In the formula for "
+        "dx both means run along the channels, with the axis kept.",
+        "The same for a simpler norm, that only takes the mean off, n = x - mean, y = n w:\n\n"
         "    def backward(dy):\n"
         "        dn = dy * ____\n"
         "        dw = (dy * n).sum(axis=____)\n"
@@ -687,13 +709,10 @@ LAYER_NORM = Exercise(
 
 
 def residual_answer(x, branch):
+    # what the branch gives, and its own way back
     y, back = branch(x)
-
-    def backward(dy):
-        # straight on, and through the branch
-        return dy + back(dy)
-
-    return x + y, backward
+    # straight on, and through the branch: both add up
+    return x + y, lambda dy: dy + back(dy)
 
 
 def _residual_with(gradient):
@@ -760,6 +779,24 @@ def back_of_x(x, branch):
 
 def dy_times_the_branch(x, branch):
     return _residual_with(lambda dy, back, x, y: dy + dy * y)(x, branch)
+
+
+def slope_of_the_branch(x, branch):
+    return _residual_with(lambda dy, back, x, y: dy * (1 + back(dy)))(x, branch)
+
+
+def first_of_the_gradients(x, branch):
+    return _residual_with(lambda dy, back, x, y: dy + back(dy)[0])(x, branch)
+
+
+def forward_of_dy(x, branch):
+    y, _ = branch(x)
+    return x + y, lambda dy: dy + branch(dy)[0]
+
+
+def both_things_added(x, branch):
+    y = branch(x)
+    return x + y, lambda dy: dy + y
 
 
 def x_left_out(x, branch):
@@ -882,6 +919,28 @@ RESIDUAL = Exercise(
             x_added,
             "You add x. On the way back there are slopes, and what goes straight on is dy.",
             "What arrives from above?",
+        ),
+        Wrong(
+            slope_of_the_branch,
+            "You take back(dy) for the slope of the branch, and multiply with dy again. dy is in "
+            "it already.",
+            "What does a way back return: a slope, or a slope times dy?",
+        ),
+        Wrong(
+            first_of_the_gradients,
+            "back(dy) is one array, of the shape of x: [0] takes its first row.",
+            "How many inputs has the branch?",
+        ),
+        Wrong(
+            forward_of_dy,
+            "You send dy through the branch forwards. Its way back is the second thing that it "
+            "returns.",
+            "What are the two things that branch(x) returns?",
+        ),
+        Wrong(
+            both_things_added,
+            "branch(x) returns two things, and you add both of them to x: take them apart first.",
+            "What stands on the left of = where a function returns two things?",
         ),
         Wrong(
             through_twice_in_a_row,

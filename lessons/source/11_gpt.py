@@ -1,0 +1,311 @@
+# %% [markdown]
+# # 11 The MLP and the whole GPT: every line your own
+#
+# Attention lets letters look at each other. Then each letter by itself thinks about what it found: the *MLP*. With it, a
+# GPT is complete, and here you put yours together out of what you have written since lesson 03.
+#
+# After this lesson you can
+# 1. write the GELU and its gradient (`my_gelu`),
+# 2. count the parameters of GPT-2 by hand, and say where they are (`my_count`),
+# 3. write a block and the whole model (`my_block`, `my_gpt`), and train it.
+#
+# *Time: 50 minutes for you, 9 seconds for the machine. Needs lessons 03 (products), 08 (attention) and 10 (norm, residual).
+# What you skipped, `use` takes from the library.*
+
+# %%
+import math
+
+import numpy as np
+
+from tinygpt import GPT, AdamW, GPTConfig
+from tinygpt.autograd.engine import op
+from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, swap, use
+from tinygpt.models.gpt import gpt_plain
+from tinygpt.nn.attention import attention, merge_heads, split_heads
+from tinygpt.nn.cross_entropy import cross_entropy
+from tinygpt.nn.embedding import embedding
+from tinygpt.nn.gelu import gelu
+from tinygpt.nn.layernorm import layer_norm
+from tinygpt.nn.linear import linear
+from tinygpt.text import CharTokenizer, load_corpus
+
+x = np.linspace(-4, 3, 141)
+y, _ = gelu.function(x)
+plots.curves(
+    {"ReLU, the larger of x and 0": (x, np.maximum(x, 0)), "GELU": (x, y)},
+    "both leave large numbers as they are and make 0 of very negative ones. The GELU has no corner, and "
+    f"dips to {y.min():.2f} at x = {x[np.argmin(y)]:.2f}.",
+    x="x",
+    y="y",
+)
+
+# %%
+# Guess: the slope of a ReLU is 0 or 1. The largest slope of the GELU: "below 1", "1" or "above 1"?
+guess_1 = "above 1"  ### SOLUTION
+predict("11.P1", guess_1, gelu)
+
+# %% [markdown]
+# ## The MLP
+# It widens a letter's C numbers to 4 C, bends each of them by itself, and narrows them to C again. Without the bend two
+# matrices in a row would be one. GPT-2's bend is the GELU:
+#
+# $$y = x\,\frac{1+t}{2} \qquad t = \tanh(u) \qquad u = c\,(x + a x^3) \qquad c = \sqrt{2/\pi},\; a = 0.044715$$
+#
+# ## Exercise 11.1: its gradient
+# y is a product of two factors, x and (1 + t)/2, and **both** move with x. The slope of tanh(u) is $1 - \tanh^2(u)$.
+#
+# By hand at x = 0: t = 0, and u rises by c = 0.8. The first factor moves: 1/2. The second moves too, but x, which it is
+# multiplied with, is 0. So the slope is 0.5.
+
+
+# %%
+def my_gelu(x):
+    """y = x (1 + t) / 2, backward;   backward(dy) -> dx"""
+    c, a = math.sqrt(2 / math.pi), 0.044715
+    t = np.tanh(c * (x + a * x**3))
+    y = x * (1 + t) / 2
+
+    def backward(dy):
+        ### BEGIN SOLUTION
+        # how fast u = c (x + a x^3) rises
+        du = c * (1 + 3 * a * x**2)
+        # y = x (1 + t) / 2 is a product: each factor in turn
+        slope = (1 + t) / 2 + x * (1 - t**2) * du / 2
+        return dy * slope
+        ### END SOLUTION
+
+    return y, backward
+
+
+check("11.1", my_gelu)
+
+# %% [markdown]
+# ## The whole drawing
+#
+# | part | what it does | its matrices, (in, out) |
+# |---|---|---|
+# | wte, wpe | a row for each letter, plus one for each place | (V, C) and (T, C) |
+# | *each block:* ln_1 | norm | |
+# | attn | c_attn makes q, k, v; c_proj after the heads | (C, 3 C) and (C, C) |
+# | ln_2 | norm | |
+# | mlp | c_fc, GELU, c_proj | (C, 4 C) and (4 C, C) |
+# | *at the end:* ln_f | norm | |
+# | head | the table wte once more: scores for V letters | |
+#
+# V letters, T = block_size places, L = n_layer blocks, C = n_embd numbers for each letter. Each matrix of a block has a
+# bias besides, one number for each column; each norm a weight and a bias.
+
+# %%
+# GPT-2 small: C = 768, 12 blocks. Guess: which share of a block's parameters is in its MLP (0.5 is a half)?
+guess_2 = 0.67  ### SOLUTION
+predict("11.P2", guess_2, 768)
+
+# %% [markdown]
+# ## Exercise 11.2: count
+# How many numbers does such a model learn? By hand, C = 2: c_attn is (2, 6), 12 numbers, and its bias 6; a norm has 4.
+# For GPT-2 small (V = 50 257, T = 1024, 12 layers, C = 768) the right answer has nine digits and ends in 808.
+
+
+# %%
+def my_count(vocab_size, block_size, n_layer, n_embd):
+    """-> the number of parameters"""
+    ### ANSWER 11.2
+
+
+check("11.2", my_count)
+
+count = use("11.2")
+sizes = {"small": (12, 768), "medium": (24, 1024), "large": (36, 1280), "XL": (48, 1600)}
+parts = {
+    f"GPT-2 {name}": {
+        "tables": (50_257 + 1024) * C,
+        "attention": L * (4 * C * C + 4 * C),
+        "MLP": L * (8 * C * C + 5 * C),
+    }
+    for name, (L, C) in sizes.items()
+}
+plots.bars(
+    {name: {part: n / 1e6 for part, n in of.items()} for name, of in parts.items()},
+    "in every size the MLPs hold twice as much as attention. GPT-2 small has "
+    f"{count(50_257, 1024, 12, 768):,} parameters, nearly a third of them in its tables; XL has "
+    f"{count(50_257, 1024, 48, 1600):,}.",
+    y="millions of parameters",
+)
+
+# %% [markdown]
+# ## Exercise 11.3: a block
+# Now put it together. A block is two lines of the drawing: the letters look at those before them, then each thinks by
+# itself; and both **add** to the stream (lesson 10), which itself is never normed. `ln_1`, `attn`, `ln_2` and `mlp` are
+# functions that take x and give something of its shape.
+
+
+# %%
+def my_block(x, ln_1, attn, ln_2, mlp):
+    """x (B, T, C) -> (B, T, C)"""
+    ### ANSWER 11.3
+
+
+check("11.3", my_block)
+
+# %% [markdown]
+# ## Exercise 11.4: the model
+# From ids to scores: a row of `wte` for each id, plus the row of `wpe` of its place (the ids of a text stand at the places
+# 0, 1, 2, ...); the blocks, a list of functions of x; `ln_f`; and as the head the table again, on its side: a score for
+# each letter is the product of x with that letter's row.
+
+
+# %%
+def my_gpt(ids, wte, wpe, blocks, ln_f):
+    """ids (B, T), wte (V, C), wpe (block_size, C) -> scores (B, T, V)"""
+    ### ANSWER 11.4
+
+
+check("11.4", my_gpt)
+
+# %%
+# Your ops, each with its way back, as the library calls them: a product with bias (03), the look-up (06), the
+# loss (05), attention with heads (07, 08), the norm (10) and the GELU. (Nothing new: read it another time.)
+product, unbroadcast, head = use("03.3"), use("03.2"), use("08.2")
+split, merge = use("08.3"), use("08.4")
+
+
+def linear_op(x, weight, bias=None):
+    y, back = product(x, weight)
+    if bias is None:
+        return y, back
+    return y + bias, lambda dy: (*back(dy), unbroadcast(dy, bias.shape))
+
+
+def split_op(qkv, n_head):
+    parts = tuple(split(part, n_head) for part in np.split(qkv, 3, axis=-1))
+    return parts, lambda dys: np.concatenate([merge(dy) for dy in dys], axis=-1)
+
+
+def merge_op(y):
+    return merge(y), lambda dy: split(dy, y.shape[1])
+
+
+def attention_op(q, k, v):
+    y, ways = np.empty_like(q), {}
+    for at in np.ndindex(q.shape[:2]):
+        y[at], ways[at] = head(q[at], k[at], v[at])
+
+    def backward(dy):
+        dq, dk, dv = (np.empty_like(q) for _ in range(3))
+        for at, way in ways.items():
+            dq[at], dk[at], dv[at] = way(dy[at])
+        return dq, dk, dv
+
+    return y, backward
+
+
+linear_, norm_, gelu_ = op(linear_op), op(use("10.2")), op(use("11.1"))
+split_, merge_, attention_ = op(split_op), op(merge_op), op(attention_op)
+look_up_, loss_ = op(use("06.2")), op(use("05.2"))
+
+# %%
+# The whole: your model on your blocks on your ops. It takes its parameters from a GPT of the library, so that
+# both begin alike; that GPT is used for nothing else.
+block_of_yours, gpt_of_yours = use("11.3"), use("11.4")
+
+
+class Rows:
+    """A table that is looked up, and multiplied, by your ops."""
+
+    def __init__(self, table):
+        self.table, self.T = table, table.T
+
+    def __getitem__(self, ids):
+        return look_up_(self.table, ids)
+
+
+def loss_of_yours(model, ids, targets):
+    def affine(x, layer):
+        return linear_(x, layer.weight, layer.bias)
+
+    def norm(layer):
+        return lambda x: norm_(x, layer.weight, layer.bias)
+
+    def attn(part):
+        def look(x):
+            q, k, v = split_(affine(x, part.c_attn), n_head=model.config.n_head)
+            return affine(merge_(attention_(q, k, v)), part.c_proj)
+
+        return look
+
+    def mlp(part):
+        return lambda x: affine(gelu_(affine(x, part.c_fc)), part.c_proj)
+
+    def block(b):
+        return lambda x: block_of_yours(x, norm(b.ln_1), attn(b.attn), norm(b.ln_2), mlp(b.mlp))
+
+    blocks = [block(b) for b in model.h]
+    scores = gpt_of_yours(ids, Rows(model.wte.weight), model.wpe.weight, blocks, norm(model.ln_f))
+    return loss_(scores.reshape(-1, scores.shape[-1]), targets.reshape(-1))
+
+
+def train(name, loss_of, steps=60, T=32):
+    story = load_corpus(name).train[:60_000]
+    ids = np.array((characters := CharTokenizer.train(story)).encode(story))
+    config = GPTConfig(characters.vocab_size, block_size=T, n_layer=2, n_head=2, n_embd=32)
+    model = GPT(config, seed=0).to("float64").train()
+    optimizer, rng, losses = AdamW(model, lr=1e-2), np.random.default_rng(0), []
+    for _ in range(steps):
+        at = rng.integers(0, len(ids) - T, 12)[:, None] + np.arange(T + 1)
+        loss = loss_of(model, ids[at[:, :-1]], ids[at[:, 1:]])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return model, np.array(losses)
+
+
+def loss_of_the_library(model, ids, targets):
+    return model.loss(ids, targets)
+
+
+curves = {}
+for name in ("stories", "stories-zh"):
+    model, curves[f"{name}, yours"] = train(name, loss_of_yours)
+    _, curves[f"{name}, the library's"] = train(name, loss_of_the_library)
+print(
+    f"counted by you: {count(model.config.vocab_size, 32, 2, 32):,}; by the library: "
+    f"{model.num_parameters():,}"
+)
+
+# %%
+# Sixty steps of AdamW, from the same start, on the same batches. Guess: how far apart are the last losses of
+# your GPT and the library's: 1, 0.01 or 0?
+guess_3 = 0  ### SOLUTION
+apart = max(
+    abs(curves[f"{name}, yours"] - curves[f"{name}, the library's"]).max()
+    for name in ("stories", "stories-zh")
+)
+predict("11.P3", guess_3, apart)
+
+# %%
+plots.curves(
+    curves,
+    "yours and the library's lie on each other: over all steps and in both languages they are at most "
+    f"{apart:.0e} apart. Every line of the model, there and back, is your own.",
+)
+print(model.describe())
+
+# %% [markdown]
+# **Two questions without code**
+# 1. C becomes twice as large. How many times as many parameters has a block?
+# 2. A GPT reads twice as many letters at once. Which parameters become more?
+#
+# <details><summary>Answers</summary>
+#
+# 1. Four times, nearly: $12\,C^2$ outweighs $13\,C$.
+# 2. Only the rows of wpe. A matrix works on each letter by itself, and attention has no parameters of its own.
+#
+# </details>
+#
+# **Next:** put `n_layer=4` in `train`, and count beforehand. Then lesson 13: how a step is made. What you did so far:
+# `progress()`.
+
+# %%
+# The same in the library, before it is cut into modules: the drawing as code.
+show(gpt_plain)
