@@ -914,7 +914,7 @@ def first_block_alone(ids, wte, wpe, blocks, ln_f):
 
 
 def last_block_alone(ids, wte, wpe, blocks, ln_f):
-    x = wte[ids] + wpe[: ids.shape[1]]
+    x = y = wte[ids] + wpe[: ids.shape[1]]
     for block in blocks:
         y = block(x)
     return ln_f(y) @ wte.T
