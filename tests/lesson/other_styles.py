@@ -740,7 +740,54 @@ def gpt_by_einsum(ids, wte, wpe, blocks, ln_f):
     return np.einsum("btc,vc->btv", ln_f(x), wte)
 
 
+def split_by_length(text, share, learn):
+    held = round(len(text) * share)
+    train, rest = text[:-held], text[-held:]
+    encode = learn(train)
+    return np.array(encode(train)), np.array(encode(rest))
+
+
+def split_in_a_list(text, share, learn):
+    n = int(len(text) - len(text) * share)
+    encode = learn(text[:n])
+    return [encode(part) for part in (text[:n], text[n:])]
+
+
+def dropout_by_where(x, p, rng, training):
+    if not training or p == 0:
+        return x.copy(), lambda dy: dy.copy()
+    falls = rng.uniform(size=x.shape) < p
+    return np.where(falls, 0, x / (1 - p)), lambda dy: np.where(falls, 0, dy / (1 - p))
+
+
+def dropout_by_binomial(x, p, rng, training):
+    factor = rng.binomial(1, 1 - p, x.shape) / (1 - p) if training else np.ones(x.shape)
+    factor = factor.astype(x.dtype)
+    return factor * x, lambda dy: factor * dy
+
+
+def stop_by_minimum(losses, patience):
+    for i in range(len(losses)):
+        best = losses.index(min(losses[: i + 1]))
+        if i - best >= patience:
+            return best, i
+    return best, i
+
+
+def stop_with_numpy(losses, patience):
+    best, stopped = 0, len(losses) - 1
+    for i in range(1, len(losses)):
+        best = int(np.argmin(losses[: i + 1]))
+        if i - best == patience:
+            stopped = i
+            break
+    return np.array([best, stopped])
+
+
 STYLES = {
+    "14.1": (split_by_length, split_in_a_list),
+    "14.2": (dropout_by_where, dropout_by_binomial),
+    "14.3": (stop_by_minimum, stop_with_numpy),
     "11.1": (gelu_in_loops, gelu_by_half),
     "11.2": (count_in_one, count_by_shapes),
     "11.3": (block_in_names, block_in_a_loop),

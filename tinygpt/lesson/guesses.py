@@ -272,4 +272,25 @@ GUESSES: dict[str, Guess] = {
         lambda first: first["Adam, uncorrected"] / first["Adam"],
         "0.1 / sqrt(0.001) is 3.16. Its first step is so many times as long, and it shoots past.",
     ),
+    "14.P1": Guess(
+        lambda on_train, floor: "below" if on_train[-1] < floor else "above",
+        lambda on_train, floor: (
+            f"{on_train[-1]:.2f}, and the floor is {floor:.2f}. It is a floor for new text; a text "
+            "that was read often enough can be known by heart."
+        ),
+    ),
+    "14.P2": Guess(
+        lambda y: float(y[y != 0].mean()),
+        lambda y: (
+            f"4 of 10 stay, and stand for all: 5 / 0.4 is 12.5. With the zeros the mean is "
+            f"{y.mean():.2f}."
+        ),
+    ),
+    "14.P3": Guess(
+        lambda ends, floor: min(ends, key=lambda way: abs(ends[way] - floor)),
+        lambda ends, floor: (
+            ", ".join(f"{way}: {loss - floor:.3f} above" for way, loss in ends.items())
+            + ". Nothing replaces text. But text is what one seldom has more of."
+        ),
+    ),
 }

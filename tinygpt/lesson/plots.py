@@ -69,14 +69,20 @@ def with_and_without(
     what_to_see: str,
     *,
     x: str = "step",
+    floor: float | None = None,
     log: Sequence[str] = (),
 ) -> None:
-    """Panels side by side, some curves each: title -> (what y is, label -> values). log: the titles
-    of those whose y is drawn in powers of ten."""
+    """Panels side by side, some curves each: title -> (what y is, label -> values). floor: a
+    dashed line across all, which then have the same heights. log: the titles of those whose y is
+    drawn in powers of ten."""
     figure = pictures.new_figure(3.3 * len(panels), 2.9)
-    all_axes = np.atleast_1d(figure.subplots(1, len(panels)))
+    all_axes = np.atleast_1d(
+        figure.subplots(1, len(panels), sharex=floor is not None, sharey=floor is not None)
+    )
     for axes, (title, (y, series)) in zip(all_axes, panels.items(), strict=True):
         _draw_curves(axes, series, {})
+        if floor is not None:
+            axes.axhline(floor, color="black", lw=0.9, ls="--")
         axes.set_title(title, fontsize=10)
         axes.set_xlabel(x)
         axes.set_ylabel(y)

@@ -10,6 +10,7 @@ from tinygpt.lesson.exercises import (
     loss,
     norm,
     position,
+    remember,
     slope,
     step,
     tape,
@@ -33,6 +34,7 @@ LESSONS = (
     norm,
     whole,
     step,
+    remember,
 )
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
