@@ -73,12 +73,11 @@ def with_and_without(
     log: Sequence[str] = (),
 ) -> None:
     """Panels side by side, some curves each: title -> (what y is, label -> values). floor: a
-    dashed line across all, which then have the same heights. log: the titles of those whose y is
+    dashed line across all, which then have the same axes. log: the titles of those whose y is
     drawn in powers of ten."""
     figure = pictures.new_figure(3.3 * len(panels), 2.9)
-    all_axes = np.atleast_1d(
-        figure.subplots(1, len(panels), sharex=floor is not None, sharey=floor is not None)
-    )
+    alike = floor is not None
+    all_axes = np.atleast_1d(figure.subplots(1, len(panels), sharex=alike, sharey=alike))
     for axes, (title, (y, series)) in zip(all_axes, panels.items(), strict=True):
         _draw_curves(axes, series, {})
         if floor is not None:
