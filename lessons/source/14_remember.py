@@ -66,8 +66,8 @@ def train(n=500, steps=400, C=32, dropout=0.0):
 
 
 # %%
-# It trains on 500 letters, for 400 steps. Guess: where does the loss on the text that it reads end, "above" the
-# floor or "below" it?
+# It trains on 500 letters, for 400 steps. Guess: where does the loss on the text that it reads end, "above"
+# the floor or "below" it?
 guess_1 = "below"  ### SOLUTION
 on_train, on_held_out = train()
 predict("14.P1", guess_1, on_train, floor)
