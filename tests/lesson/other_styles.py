@@ -721,23 +721,22 @@ def block_in_names(x, ln_1, attn, ln_2, mlp):
 
 
 def block_in_a_loop(x, ln_1, attn, ln_2, mlp):
-    stream = x.copy()
     for norm, part in ((ln_1, attn), (ln_2, mlp)):
-        stream += part(norm(stream))
-    return stream
+        x = part(norm(x)) + x
+    return x
 
 
 def gpt_by_reduce(ids, wte, wpe, blocks, ln_f):
-    start = np.take(wte, ids, axis=0) + wpe[np.arange(ids.shape[-1])]
+    start = wte[ids] + wpe[np.arange(ids.shape[-1])]
     return ln_f(functools.reduce(lambda x, block: block(x), blocks, start)) @ wte.T
 
 
-def gpt_by_einsum(ids, wte, wpe, blocks, ln_f):
+def gpt_by_numbers(ids, wte, wpe, blocks, ln_f):
     _, T = ids.shape
-    x = wte[ids] + wpe[None, :T]
+    x = wpe[None, :T] + wte[ids]
     for i in range(len(blocks)):
         x = blocks[i](x)
-    return np.einsum("btc,vc->btv", ln_f(x), wte)
+    return ln_f(x) @ wte.swapaxes(0, 1)
 
 
 def split_by_length(text, share, learn):
@@ -791,7 +790,7 @@ STYLES = {
     "11.1": (gelu_in_loops, gelu_by_half),
     "11.2": (count_in_one, count_by_shapes),
     "11.3": (block_in_names, block_in_a_loop),
-    "11.4": (gpt_by_reduce, gpt_by_einsum),
+    "11.4": (gpt_by_reduce, gpt_by_numbers),
     "10.1": (normed_in_loops, normed_by_var),
     "10.2": (layer_norm_by_matrix, layer_norm_with_sums),
     "10.3": (residual_by_lambda, residual_in_steps),

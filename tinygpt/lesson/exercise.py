@@ -154,6 +154,10 @@ def call(function: Any, *inputs: Any) -> Outputs:
     return {"result": function(*inputs)}
 
 
+NOT_WRITTEN = "nothing came back (None): not written yet, or a `return` is missing"
+NO_GRADIENT = "backward(dy) gives None: not written yet, or its `return` is missing"
+
+
 @dataclass(frozen=True)
 class Exercise:
     """One exercise of a lesson."""
@@ -166,7 +170,7 @@ class Exercise:
     wrongs: tuple[Wrong, ...]
     hints: tuple[str, str]  # the plan; nearly, on another case
     blank: Any = None  # the unwritten answer, where it does not simply return None
-    blank_says: str = "nothing came back (None): not written yet, or a `return` is missing"
+    blank_says: str = NOT_WRITTEN
     properties: tuple[Property, ...] = ()
     observe: Callable[..., Outputs] = call  # observe(function, *inputs): how it is tried
     inputs: tuple[str, ...] = ()  # the names of a case's inputs, where they are not the answer's

@@ -242,23 +242,24 @@ GUESSES: dict[str, Guess] = {
         ),
     ),
     "11.P1": Guess(
-        lambda gelu: "above 1" if _steepest(gelu)[0] > 1 else "below 1",
+        lambda gelu: _yes(_steepest(gelu)[0] > 1),
         lambda gelu: (
             "{:.2f}, at x = {:.2f}. Coming out of its dip it must catch up with the line y = x, so "
             "for a while it rises faster than that.".format(*_steepest(gelu))
         ),
     ),
     "11.P2": Guess(
-        lambda C: (8 * C * C + 5 * C) / (12 * C * C + 13 * C),
+        lambda C: (8 * C * C + 5 * C) / (4 * C * C + 4 * C),
         lambda C: (
-            "Attention has C x 3C and C x C: 4 C^2. The MLP has C x 4C and 4C x C: 8 C^2. Two "
-            "thirds, whatever C is; biases and norms hardly count."
+            "Attention has C x 3C and C x C: 4 C^2. The MLP has C x 4C and 4C x C: 8 C^2. Whatever "
+            "C is; biases and norms hardly count."
         ),
     ),
     "11.P3": Guess(
-        lambda apart: float(f"{apart:.6f}"),
+        lambda apart: _yes(apart == 0),
         lambda apart: (
-            f"The largest difference in any step is {apart:.0e}: the same sums, in another order."
+            f"The largest difference in any step is {apart:.0e}: the same sums, in another order, "
+            "so the last digit of 16 is another now and then."
         ),
     ),
     "13.P1": Guess(

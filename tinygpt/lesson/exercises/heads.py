@@ -4,7 +4,15 @@ import math
 
 import numpy as np
 
-from tinygpt.lesson.exercise import Case, Exercise, Property, Wrong, normal, there_and_back
+from tinygpt.lesson.exercise import (
+    NO_GRADIENT,
+    Case,
+    Exercise,
+    Property,
+    Wrong,
+    normal,
+    there_and_back,
+)
 from tinygpt.lesson.exercises.attention import mask_answer as causal_mask
 from tinygpt.lesson.exercises.loss import softmax_answer as to_chances
 from tinygpt.nn.attention import attention, merge_heads, split_heads
@@ -142,6 +150,7 @@ SOFTMAX_OP = Exercise(
     observe=there_and_back("dx"),
     inputs=("x", "dy"),
     blank=softmax_unwritten,
+    blank_says=NO_GRADIENT,
     lends=(("to_chances", "05.1"),),
     cases=(
         Case((normal(200, 7, 11), normal(201, 7, 11))),
@@ -523,6 +532,7 @@ HEAD = Exercise(
     observe=there_and_back("dq", "dk", "dv"),
     inputs=("q", "k", "v", "dy"),
     blank=head_unwritten,
+    blank_says=NO_GRADIENT,
     lends=(("causal_mask", "07.2"), ("softmax_op", "08.1")),
     cases=(
         Case(tuple(normal(s, 7, 11) for s in (211, 212, 213, 214))),

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tinygpt.lesson.exercise import (
+    NO_GRADIENT,
     Case,
     Exercise,
     Outputs,
@@ -522,6 +523,7 @@ LAYER_NORM = Exercise(
     observe=there_and_back("dx", "dw", "db"),
     inputs=("x", "weight", "bias", "dy"),
     blank=norm_unwritten,
+    blank_says=NO_GRADIENT,
     lends=(("normed", "10.1"),),
     cases=(
         Case((2 * normal(410, 5, 7) + 1, *(normal(s, 7) for s in (411, 412)), normal(413, 5, 7))),

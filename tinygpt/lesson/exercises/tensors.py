@@ -4,7 +4,7 @@ import numpy as np
 
 from tinygpt.autograd.engine import matmul
 from tinygpt.autograd.ops import sum as sum_op
-from tinygpt.lesson.exercise import Case, Exercise, Wrong, normal, there_and_back
+from tinygpt.lesson.exercise import NO_GRADIENT, Case, Exercise, Wrong, normal, there_and_back
 
 # ------------------------------------------------------------------------------------- 03.1
 
@@ -125,6 +125,7 @@ SUM = Exercise(
     observe=there_and_back("dx"),
     inputs=("x", "axis", "dy"),
     blank=sum_unwritten,
+    blank_says=NO_GRADIENT,
     cases=(
         Case((normal(61, 3, 5), 0, normal(62, 5))),
         Case((normal(63, 3, 5), 1, normal(64, 3)), "the last axis goes"),
@@ -658,6 +659,7 @@ MATMUL = Exercise(
     observe=there_and_back("dx", "dw"),
     inputs=("x", "w", "dy"),
     blank=product_unwritten,
+    blank_says=NO_GRADIENT,
     cases=(
         Case((normal(81, 2, 3), normal(82, 3, 5), normal(83, 2, 5))),
         Case((normal(84, 4, 4), normal(85, 4, 4), normal(86, 4, 4)), "all sizes are equal"),

@@ -4,7 +4,17 @@ import math
 
 import numpy as np
 
-from tinygpt.lesson.exercise import Case, Exercise, Wrong, normal, there_and_back
+from tinygpt import Tensor
+from tinygpt.lesson.exercise import (
+    NO_GRADIENT,
+    Case,
+    Exercise,
+    FormError,
+    Outputs,
+    Wrong,
+    normal,
+    there_and_back,
+)
 from tinygpt.nn.gelu import erf, gelu
 
 C_, A = math.sqrt(2 / math.pi), 0.044715  # of the tanh form
@@ -114,6 +124,23 @@ def of_a_relu(x):
     return _gelu_with(lambda x, t: (x > 0).astype(x.dtype))(x)
 
 
+def plus_the_square(x):
+    return _gelu_with(lambda x, t: (1 + t) / 2 + x * (1 + t**2) * _du(x) / 2)(x)
+
+
+def slope_of_a_sigmoid(x):
+    return _gelu_with(lambda x, t: (1 + t) / 2 + x * t * (1 - t) * _du(x) / 2)(x)
+
+
+def slopes_multiplied(x):
+    return _gelu_with(lambda x, t: (1 - t**2) * _du(x) / 2)(x)
+
+
+def dy_in_the_first_part_alone(x):
+    t = np.tanh(C_ * (x + A * x**3))
+    return x * (1 + t) / 2, lambda dy: dy * (1 + t) / 2 + x * (1 - t**2) * _du(x) / 2
+
+
 def factors_multiplied(x):
     return _gelu_with(lambda x, t: (1 + t) / 2 * (x * (1 - t**2) * _du(x) / 2))(x)
 
@@ -145,6 +172,7 @@ GELU = Exercise(
     observe=there_and_back("dx"),
     inputs=("x", "dy"),
     blank=gelu_unwritten,
+    blank_says=NO_GRADIENT,
     cases=(
         Case((normal(500, 4, 7), normal(501, 4, 7))),
         Case((3 * normal(502, 2, 3, 5), normal(503, 2, 3, 5)), "larger numbers, three axes"),
@@ -238,6 +266,27 @@ GELU = Exercise(
             of_a_relu,
             "That is the slope of a ReLU, 0 or 1.",
             "Which curve has no corner?",
+        ),
+        Wrong(
+            plus_the_square,
+            "The slope of tanh is 1 - t^2, and you have 1 + t^2.",
+            "Is tanh steepest at 0, or far from it?",
+        ),
+        Wrong(
+            slope_of_a_sigmoid,
+            "t (1 - t) is the slope of a sigmoid. That of tanh is 1 - t^2.",
+            "How fast does tanh rise at 0, where t is 0?",
+        ),
+        Wrong(
+            slopes_multiplied,
+            "You multiply the slopes of the two factors. In a product each slope is multiplied "
+            "with the other factor as it is, and the two are added.",
+            "How does the slope of a b look?",
+        ),
+        Wrong(
+            dy_in_the_first_part_alone,
+            "dy reaches the first part alone: a product binds more tightly than a sum.",
+            "Which brackets make dy multiply all of it?",
         ),
         Wrong(
             factors_multiplied,
@@ -465,8 +514,9 @@ COUNT = Exercise(
         ),
         Wrong(
             one_norm_in_a_block,
-            "A block has two norms, one before each part; or: a norm has two rows of numbers.",
-            "What do ln_1 and ln_2 hold?",
+            "In each block 2 C numbers are missing: that is a whole norm, weight and bias; or the "
+            "bias of c_attn, which has 3 C numbers, and was counted as C.",
+            "Which of the two did you leave out?",
             (bias_of_q_k_v_once,),
         ),
         Wrong(
@@ -654,6 +704,10 @@ def mlp_first_with_its_norm(x, ln_1, attn, ln_2, mlp):
     return x + attn(ln_1(x))
 
 
+def stream_not_seen(x, ln_1, attn, ln_2, mlp):
+    return x + mlp(ln_2(attn(ln_1(x))))
+
+
 def norm_of_the_branch(x, ln_1, attn, ln_2, mlp):
     x = x + ln_1(attn(x))
     return x + ln_2(mlp(x))
@@ -683,10 +737,28 @@ def multiplied(x, ln_1, attn, ln_2, mlp):
     return x * mlp(ln_2(x))
 
 
+def on_tensors_too(function, *inputs) -> Outputs:
+    """The answer on arrays; and does it run on Tensors, on which the lesson trains it?"""
+    result = function(*inputs)
+    if result is None:
+        return {"result": None}
+    tensors = [
+        Tensor(a) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs
+    ]
+    try:
+        function(*tensors)
+    except Exception as error:
+        raise FormError(
+            f"on arrays it runs; on a Tensor, which the lesson will train, it raises "
+            f"{type(error).__name__}: {error}. Calls, +, [ ], @ and .T are what both have"
+        ) from None
+    return {"result": result}
+
+
 def _norm(x):
-    """As in lesson 10."""
+    """As in lesson 10, of an array or a Tensor."""
     centred = x - x.mean(axis=-1, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
+    return centred / ((centred * centred).mean(axis=-1, keepdims=True) + 1e-5) ** 0.5
 
 
 def norm_a(x):
@@ -699,11 +771,13 @@ def norm_b(x):
 
 def looks_back(x):
     """The mean of the rows so far: what attention may do."""
-    return np.cumsum(x, axis=-2) / np.arange(1, x.shape[-2] + 1)[:, None].astype(x.dtype)
+    T = x.shape[-2]
+    means = np.tri(T) / np.arange(1, T + 1)[:, None]
+    return means.astype(x.dtype) @ x
 
 
 def thinks(x):
-    return np.maximum(x, 0) ** 2 - 0.3 * x
+    return x * x * x - 0.3 * x
 
 
 def halves(x):
@@ -715,6 +789,8 @@ BLOCK = Exercise(
     name="my_block",
     form="my_block(x (B, T, C), ln_1, attn, ln_2, mlp) -> (B, T, C)",
     answer=block_answer,
+    observe=on_tensors_too,
+    inputs=("x", "ln_1", "attn", "ln_2", "mlp"),
     cases=(
         Case((normal(510, 2, 4, 6), norm_a, looks_back, norm_b, thinks)),
         Case((normal(511, 1, 3, 5) + 1, norm_b, looks_back, norm_a, halves)),
@@ -790,7 +866,17 @@ BLOCK = Exercise(
             mlp_first,
             "The MLP comes first with you, and takes the first norm.",
             "Which comes first: looking, or thinking?",
-            (mlp_first_with_its_norm,),
+        ),
+        Wrong(
+            mlp_first_with_its_norm,
+            "The MLP comes first with you.",
+            "Which comes first: looking, or thinking?",
+        ),
+        Wrong(
+            stream_not_seen,
+            "Your MLP gets what attention found alone, and neither it nor the end has the stream "
+            "with attention's part added.",
+            "What is x after the first line of the drawing?",
         ),
         Wrong(
             norm_of_the_branch,
@@ -862,6 +948,13 @@ def whole_table_of_positions(ids, wte, wpe, blocks, ln_f):
 
 def positions_of_the_ids(ids, wte, wpe, blocks, ln_f):
     x = wte[ids] + wpe[ids % len(wpe)]
+    for block in blocks:
+        x = block(x)
+    return ln_f(x) @ wte.T
+
+
+def places_from_one(ids, wte, wpe, blocks, ln_f):
+    x = wte[ids] + np.concatenate([wpe, wpe])[1 : ids.shape[1] + 1]
     for block in blocks:
         x = block(x)
     return ln_f(x) @ wte.T
@@ -994,6 +1087,8 @@ MODEL = Exercise(
     name="my_gpt",
     form="my_gpt(ids (B, T), wte (V, C), wpe (block_size, C), blocks, ln_f) -> scores (B, T, V)",
     answer=gpt_answer,
+    observe=on_tensors_too,
+    inputs=("ids", "wte", "wpe", "blocks", "ln_f"),
     cases=(
         Case(
             (
@@ -1047,6 +1142,11 @@ MODEL = Exercise(
             "Which row of wpe belongs to place t?",
         ),
         Wrong(
+            places_from_one,
+            "The places are counted from 1: place 0 gets row 1.",
+            "Which row of wpe belongs to the first letter?",
+        ),
+        Wrong(
             first_place_for_all,
             "Every place gets the row of place 0.",
             "Which row of wpe belongs to place t?",
@@ -1073,8 +1173,8 @@ MODEL = Exercise(
         ),
         Wrong(
             blocks_left_out,
-            "The blocks are missing.",
-            "What does x go through?",
+            "The blocks do nothing: they are missing, or what they give back is thrown away.",
+            "What stands on the left of = in your loop?",
         ),
         Wrong(
             first_block_alone,
@@ -1139,8 +1239,8 @@ MODEL = Exercise(
         "The same for a kitchen: each dish gets its plate, then goes from cook to cook:\n\n"
         "    x = dishes[order] + plates[: order.shape[____]]\n"
         "    for cook in cooks:\n"
-        "        x = ____\n"
-        "    return taste(x) @ dishes.____",
+        "        x = ____\n\n"
+        "At the end x is (B, T, C) and the table (V, C): laid on its side, it is (C, V).",
     ),
 )
 
