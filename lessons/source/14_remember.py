@@ -20,11 +20,10 @@ from tinygpt.nn.dropout import dropout
 from tinygpt.text import CharTokenizer, load_corpus
 
 # A text of eight letters, each of which depends on the one before (lesson 05). We made its chances, so we
-# know how low a loss on NEW text of this kind can be: the floor.
+# know how low a loss on NEW text of this kind can be: the floor. (Below: how a loss is measured, and how a
+# model is trained, as in lessons 06 to 11.)
 V, T = 8, 16
 chances = np.random.default_rng(0).dirichlet(0.5 * np.ones(V), size=V)
-often = np.linalg.matrix_power(chances, 200)[0]  # how often each letter comes, in the long run
-floor = -(often[:, None] * chances * np.log(np.where(chances > 0, chances, 1))).sum()
 
 
 def write(n, seed):
@@ -34,7 +33,10 @@ def write(n, seed):
     return np.array(text)
 
 
-held_out = write(4000, seed=99)
+held_out = write(4000, seed=99)  # new text of the same kind
+floor = -np.log(
+    chances[held_out[:-1], held_out[1:]]
+).mean()  # what the true chances themselves cost on it
 
 
 def loss_on(model, ids):
@@ -76,11 +78,12 @@ predict("14.P1", guess_1, on_train, floor)
 steps = 20 * np.arange(len(on_train))
 best = int(np.argmin(on_held_out))
 plots.curves(
-    {"text that it trains on": (steps, on_train), "text that it never saw": (steps, on_held_out)},
+    {"seen: it trains on it": (steps, on_train), "held out: it never saw it": (steps, on_held_out)},
     f"at first both fall. From step {steps[best]} on the second one rises again, from "
     f"{on_held_out[best]:.2f} to {on_held_out[-1]:.2f}, while the first goes below the floor, to "
     f"{on_train[-1]:.2f}: nobody can know so much of such text, but one can remember it.",
-    limits={f"floor {floor:.2f}: no better on new text": floor},
+    y="loss, nats per letter",
+    limits={f"floor {floor:.2f}: the true chances": floor},
 )
 
 # %% [markdown]
@@ -91,12 +94,12 @@ plots.curves(
 # The second curve is worth something only if **nothing** of the held-out part was used: not for the weights, and not
 # for the tokenizer either, which learns letters or pieces from a text (lesson 04).
 #
-# Write `my_split(text, share, learn)`. The last `share` of the text is held out (0.1: the last tenth). `learn(text)`
-# returns a function `encode(text)`, which makes ids. Return the ids to train on, and those held out.
+# Write `my_split(text, n, learn)`. The last n characters of the text are held out. `learn(text)` returns a function
+# `encode(text)`, which makes ids, of letters or of pieces. Return the ids to train on, and those held out.
 
 
 # %%
-def my_split(text, share, learn):
+def my_split(text, n, learn):
     """learn(text) -> encode;  encode(text) -> ids.   Returns the ids to train on, the ids held out"""
     ### ANSWER 14.1
 
@@ -115,7 +118,7 @@ def learn(text):
 
 for name in ("stories", "stories-zh"):
     story = load_corpus(name).train[:600]
-    ids, rest = split(story, 0.1, learn)
+    ids, rest = split(story, 60, learn)
     everything = learn(story)(story)
     print(
         f"{name:<12}{max(ids):>4} characters known from the part to train on, {max(everything)} in all; "
@@ -127,8 +130,8 @@ for name in ("stories", "stories-zh"):
 # (English has few letters: there it goes unnoticed.)
 #
 # ## Exercise 14.2: dropout
-# One thing that helps: while training, each number is set to 0 with the chance p, other ones in every step. So no part of
-# a model can lean on one other part. What stays is made larger, so that the **mean stays**: by hand, p = 0.5: of
+# One thing that helps: while training, each number is set to 0 with the chance p, other ones in every step, so that no
+# part can rely on any single other part. What stays is made larger, so that the **mean stays**: by hand, p = 0.5: of
 # (2, 4, 6, 8), mean 5, perhaps (4, 0, 12, 0) is left, mean 4, another time more. On average 5.
 #
 # When the model writes (`training` is False), nothing falls. `rng.random(shape)` draws numbers from 0 to 1.
@@ -156,7 +159,8 @@ predict("14.P2", guess_2, drop(many, 0.6, np.random.default_rng(1), True)[0])
 # better than the best so far; if that never comes, at the last.
 #
 # Return the number of the best one and that of the last one that was measured, counted from 0. By hand, patience 2: of
-# 3.0, 2.0, 2.5, 2.1, 1.9 the best is number 1, and it stops at number 3: 1.9 is never measured.
+# 3.0, 2.0, 2.5, 2.1, 1.9 the best is number 1, and it stops at number 3: 1.9 is never measured. (In a real run the weights
+# of the best one are saved.)
 
 
 # %%
@@ -171,30 +175,29 @@ early_stop = use("14.3")
 at, stopped = early_stop(on_held_out, 3)
 last = len(on_held_out) - 1
 print(
-    f"keeps the model of step {20 * at}, with {on_held_out[at]:.2f}; stops at {20 * stopped} of {20 * last}"
+    f"would keep the model of step {20 * at}, with {on_held_out[at]:.2f}; stops at {20 * stopped} of "
+    f"{20 * last}"
 )
 
 # %% [markdown]
 # ## Three ways
-# **Guess.** Ten times as much text; or dropout, yours, 0.4 (in the two places of each block where the library calls it);
-# or to stop in time. Which comes nearest to the floor on held-out text: "more text", "dropout" or "stop"?
+# **Guess.** Ten times as much text, for as many steps; or dropout, yours, 0.4 (the library calls it after the embedding
+# and at the end of each branch); or to stop in time. Whose lowest loss on held-out text is nearest to the floor: "more
+# text", "dropout" or "stop"?
 
 # %%
 generator = np.random.default_rng(5)
 
 
 def dropout_op(x, p, key=None):  # the library hands over a key; yours draws by itself
-    return drop(x, p, generator, training=p > 0)
+    y, back = drop(x, p, generator, training=p > 0)
+    return y.astype(x.dtype), lambda dy: back(dy).astype(x.dtype)
 
 
 more_train, more_held_out = train(n=5000)
-with swap(dropout, dropout_op):
+with swap(dropout, dropout_op):  # (its first call is while it is measured: there nothing falls)
     drop_train, drop_held_out = train(dropout=0.4)
-ends = {
-    "more text": more_held_out[-1],
-    "dropout": drop_held_out[-1],
-    "stop": on_held_out[at],
-}
+ends = {"more text": more_held_out.min(), "dropout": drop_held_out.min(), "stop": on_held_out[at]}
 
 # %%
 guess_3 = "more text"  ### SOLUTION
@@ -220,9 +223,9 @@ plots.with_and_without(
             },
         ),
     },
-    f"the floor is {floor:.2f}. On held-out text it ends at {on_held_out[-1]:.2f} as it was, at "
-    f"{ends['more text']:.2f} with more text, {ends['dropout']:.2f} with dropout, and {ends['stop']:.2f} "
-    "is kept by stopping. Where the two curves lie together, the model has learned; where they part, it "
+    f"the floor is {floor:.2f}. The lowest loss on held-out text is {ends['more text']:.2f} with more text, "
+    f"{ends['dropout']:.2f} with dropout, {ends['stop']:.2f} where it was stopped; as it was, it ends at "
+    f"{on_held_out[-1]:.2f}. Where the two curves lie together, the model has learned; where they part, it "
     "remembers.",
     floor=floor,
 )
@@ -239,7 +242,7 @@ plots.with_and_without(
 #
 # </details>
 #
-# **Next:** put `C=8` in `train`, a model that is too small to remember much. What you did so far: `progress()`.
+# **Next:** put `C=8` in `train`, a much smaller model: does it remember less, or only later? What you did so far: `progress()`.
 
 # %%
 # The library's: yours, but that a key decides what falls, so that the same can be drawn again.

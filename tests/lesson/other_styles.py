@@ -739,17 +739,16 @@ def gpt_by_numbers(ids, wte, wpe, blocks, ln_f):
     return ln_f(x) @ wte.swapaxes(0, 1)
 
 
-def split_by_length(text, share, learn):
-    held = round(len(text) * share)
-    train, rest = text[:-held], text[-held:]
-    encode = learn(train)
-    return np.array(encode(train)), np.array(encode(rest))
+def split_by_length(text, n, learn):
+    cut = len(text) - n
+    encode = learn("".join(text[:cut]))
+    return np.array(encode(text[:cut])), np.array(encode(text[cut:]))
 
 
-def split_in_a_list(text, share, learn):
-    n = int(len(text) - len(text) * share)
-    encode = learn(text[:n])
-    return [encode(part) for part in (text[:n], text[n:])]
+def split_in_a_list(text, n, learn):
+    parts = [text[:-n], text[-n:]]
+    encode = learn(parts[0])
+    return [encode(part) for part in parts]
 
 
 def dropout_by_where(x, p, rng, training):

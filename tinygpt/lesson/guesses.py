@@ -291,7 +291,7 @@ GUESSES: dict[str, Guess] = {
         lambda ends, floor: min(ends, key=lambda way: abs(ends[way] - floor)),
         lambda ends, floor: (
             ", ".join(f"{way}: {loss - floor:.3f} above" for way, loss in ends.items())
-            + ". Nothing replaces text. But text is what one seldom has more of."
+            + ". But text is what one seldom has more of."
         ),
     ),
 }

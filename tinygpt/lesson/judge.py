@@ -276,7 +276,7 @@ def _no_number(got: Any) -> str:
 
 def _difference(name: str, got: Any, want: Any, case: Case, rtol: float) -> str | None:
     """None where equal; otherwise the element that is off most, and both numbers."""
-    truths = _truths(want)
+    truths = _truths(want) or isinstance(want, bool | np.bool_)
     got = np.asarray(got, dtype=np.float64)
     want = np.broadcast_to(np.asarray(want, dtype=np.float64), got.shape)
     if close(got, want, rtol):

@@ -49,6 +49,10 @@ class LessonError(ValueError):
 def exercise(id: Any) -> Exercise:
     """The exercise of that number: "05.2", "5.2" or 5.2. LessonError for one that there is not."""
     number = str(id).zfill(4)
+    if ".P" in number:
+        raise LessonError(
+            f"{number} is a guess: its cell shows what is so, once you have typed yours"
+        )
     if number not in EXERCISES:
         raise LessonError(
             f"there is no exercise {number!r}: expected one of {', '.join(EXERCISES)}, as in "

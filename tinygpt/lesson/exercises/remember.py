@@ -19,103 +19,98 @@ from tinygpt.nn.dropout import dropout
 # ------------------------------------------------------------------------------------- 14.1
 
 
-def split_answer(text, share, learn):
-    # the end of the text is held out
-    n = round(len(text) * (1 - share))
-    # what is learned is learned from the rest alone, the ids too
-    encode = learn(text[:n])
-    return encode(text[:n]), encode(text[n:])
+def split_answer(text, n, learn):
+    # cut off the end
+    train, held_out = text[:-n], text[-n:]
+    # learn, then encode
+    encode = learn(train)
+    return encode(train), encode(held_out)
 
 
-def _cut(text, share):
-    n = round(len(text) * (1 - share))
-    return text[:n], text[n:]
-
-
-def learned_from_all(text, share, learn):
-    train, held = _cut(text, share)
+def learned_from_all(text, n, learn):
     encode = learn(text)
-    return encode(train), encode(held)
+    return encode(text[:-n]), encode(text[-n:])
 
 
-def encoded_then_cut(text, share, learn):
+def encoded_then_cut(text, n, learn):
     ids = learn(text)(text)
-    n = round(len(ids) * (1 - share))
-    return ids[:n], ids[n:]
+    return ids[:-n], ids[-n:]
 
 
-def learned_from_the_held_out(text, share, learn):
-    train, held = _cut(text, share)
-    encode = learn(held)
-    return encode(train), encode(held)
+def learned_rightly_encoded_then_cut(text, n, learn):
+    ids = learn(text[:-n])(text)
+    return ids[:-n], ids[-n:]
 
 
-def learned_twice(text, share, learn):
-    train, held = _cut(text, share)
-    return learn(train)(train), learn(held)(held)
+def encoded_then_cut_from_the_front(text, n, learn):
+    ids = learn(text[:-n])(text)
+    return ids[: len(text) - n], ids[len(text) - n :]
 
 
-def the_beginning_held_out(text, share, learn):
-    n = round(len(text) * share)
+def learned_from_the_held_out(text, n, learn):
+    encode = learn(text[-n:])
+    return encode(text[:-n]), encode(text[-n:])
+
+
+def learned_twice(text, n, learn):
+    return learn(text[:-n])(text[:-n]), learn(text[-n:])(text[-n:])
+
+
+def the_beginning_held_out(text, n, learn):
     encode = learn(text[n:])
     return encode(text[n:]), encode(text[:n])
 
 
-def share_for_training(text, share, learn):
-    n = round(len(text) * share)
+def the_beginning_trained_on(text, n, learn):
     encode = learn(text[:n])
     return encode(text[:n]), encode(text[n:])
 
 
-def all_of_it_to_train_on(text, share, learn):
-    train, held = _cut(text, share)
-    encode = learn(train)
-    return encode(text), encode(held)
+def all_of_it_to_train_on(text, n, learn):
+    encode = learn(text[:-n])
+    return encode(text), encode(text[-n:])
 
 
-def held_out_first(text, share, learn):
-    train, held = split_answer(text, share, learn)
+def held_out_first(text, n, learn):
+    train, held = split_answer(text, n, learn)
     return held, train
 
 
-def letters_shuffled(text, share, learn):
+def letters_shuffled(text, n, learn):
     order = np.random.default_rng(0).permutation(len(text))
-    return split_answer("".join(text[i] for i in order), share, learn)
+    return split_answer("".join(text[i] for i in order), n, learn)
 
 
-def every_so_many(text, share, learn):
-    k = max(2, round(1 / share))
-    held = text[k - 1 :: k]
-    train = "".join(c for i, c in enumerate(text) if i % k != k - 1)
+def taken_out_of_the_middle(text, n, learn):
+    k = max(2, len(text) // n)
+    places = list(range(k - 1, len(text), k))[:n]
+    train = "".join(c for i, c in enumerate(text) if i not in places)
     encode = learn(train)
-    return encode(train), encode(held)
+    return encode(train), encode("".join(text[i] for i in places))
 
 
-def texts_for_ids(text, share, learn):
-    return _cut(text, share)
+def texts_for_ids(text, n, learn):
+    return text[:-n], text[-n:]
 
 
-def the_encoder_given(text, share, learn):
-    train, held = _cut(text, share)
+def learner_as_encoder(text, n, learn):
+    return learn(text[:-n]), learn(text[-n:])
+
+
+def letter_lost(text, n, learn):
+    encode = learn(text[:-n])
+    return encode(text[:-n]), encode(text[-n + 1 :] if n > 1 else "")
+
+
+def letter_in_both(text, n, learn):
+    encode = learn(text[: -n + 1] if n > 1 else text)
+    return encode(text[: -n + 1] if n > 1 else text), encode(text[-n:])
+
+
+def unknown_letters_left_out(text, n, learn):
+    train = text[:-n]
     encode = learn(train)
-    return encode, encode(train), encode(held)
-
-
-def learner_as_encoder(text, share, learn):
-    train, held = _cut(text, share)
-    return learn(train), learn(held)
-
-
-def letter_lost(text, share, learn):
-    n = round(len(text) * (1 - share))
-    encode = learn(text[:n])
-    return encode(text[:n]), encode(text[n + 1 :])
-
-
-def letter_in_both(text, share, learn):
-    n = round(len(text) * (1 - share))
-    encode = learn(text[: n + 1])
-    return encode(text[: n + 1]), encode(text[n:])
+    return encode(train), encode("".join(c for c in text[-n:] if c in train))
 
 
 def learn_letters(text):
@@ -130,8 +125,16 @@ def learn_by_count(text):
     return lambda text: [order.index(c) + 1 if c in order else 0 for c in text]
 
 
-def both_parts(function, text, share, learn) -> Outputs:
-    result = function(text, share, learn)
+def learn_pieces(text):
+    """Pairs of letters that are in the text are one id each, all else 0: fewer ids than letters."""
+    known = {
+        pair: i + 1 for i, pair in enumerate(sorted({text[i : i + 2] for i in range(len(text))}))
+    }
+    return lambda text: [known.get(text[i : i + 2], 0) for i in range(0, len(text), 2)]
+
+
+def both_parts(function, text, n, learn) -> Outputs:
+    result = function(text, n, learn)
     if result is None:
         return {"train": None, "held out": None}
     parts = two(result, "the ids to train on, the ids held out")
@@ -148,14 +151,14 @@ def both_parts(function, text, share, learn) -> Outputs:
 SPLIT = Exercise(
     id="14.1",
     name="my_split",
-    form="my_split(text, share, learn) -> the ids to train on, the ids held out",
+    form="my_split(text, n, learn) -> the ids to train on, the ids held out",
     answer=split_answer,
     observe=both_parts,
     cases=(
-        Case(("the cat sat on the mat with a zebra", 0.2, learn_letters)),
-        Case(("abcabcabcaabbbccccqx", 0.3, learn_by_count)),
-        Case(("猫坐在那里。狗看着猫,很高兴", 0.5, learn_letters), "Chinese"),
-        Case(("one two three four", 0.5, learn_by_count), "a half is held out"),
+        Case(("the cat sat on the mat with a zebra", 7, learn_letters)),
+        Case(("abcabcabcaabbbccccqx", 5, learn_by_count)),
+        Case(("猫坐在那里。狗看着猫,很高兴", 6, learn_letters), "Chinese"),
+        Case(("the cat and the hat, the cat at that", 9, learn_pieces), "ids of two letters each"),
     ),
     wrongs=(
         Wrong(
@@ -164,6 +167,13 @@ SPLIT = Exercise(
             "that nobody should have seen.",
             "What must happen first: the cut, or the learning?",
             (encoded_then_cut,),
+        ),
+        Wrong(
+            learned_rightly_encoded_then_cut,
+            "You encode the whole text and cut the ids. n counts characters, and an id may stand "
+            "for several; and one at the cut may reach into both parts.",
+            "What is cut: the text, or the ids?",
+            (encoded_then_cut_from_the_front,),
         ),
         Wrong(
             learned_from_the_held_out,
@@ -181,9 +191,9 @@ SPLIT = Exercise(
             "Which slice is the last part of a text?",
         ),
         Wrong(
-            share_for_training,
-            "share is what is held out, and you train on it.",
-            "With share = 0.1, how much is left to train on?",
+            the_beginning_trained_on,
+            "You train on the first n, and hold out all the rest.",
+            "How many characters are held out?",
         ),
         Wrong(
             all_of_it_to_train_on,
@@ -201,7 +211,7 @@ SPLIT = Exercise(
             "What does a model learn from letters whose order is gone?",
         ),
         Wrong(
-            every_so_many,
+            taken_out_of_the_middle,
             "You take letters out of the middle: their neighbours are in the other part, and give "
             "them away.",
             "How can the held-out part stay one piece?",
@@ -219,22 +229,28 @@ SPLIT = Exercise(
         Wrong(
             letter_lost,
             "The letter at the cut is lost.",
-            "Where does the second part begin, if the first one ends at n?",
+            "Where does the second part begin?",
         ),
         Wrong(
             letter_in_both,
             "The letter at the cut is in both parts.",
-            "Where does the second part begin, if the first one ends at n?",
+            "Where does the first part end?",
+        ),
+        Wrong(
+            unknown_letters_left_out,
+            "You leave out what was never seen. It comes in new text, and the model must be "
+            "measured on it.",
+            "Which id does encode give to an unknown letter?",
         ),
     ),
     hints=(
-        "First cut: the last `share` of the text is held out. Then learn, from the first part "
-        "alone. Then encode both parts, with what was learned there.",
+        "Three steps, and their order is all: cut, learn, encode. What may be learned from which "
+        "part? With what is the other part encoded?",
         "The same for a class whose last pupils come later: the list of names is made from the "
         "first ones, and used for all:\n\n"
-        "    n = round(len(pupils) * (1 - ____))\n"
-        "    number_of = make_list(pupils[____])\n"
-        "    return number_of(pupils[:n]), number_of(pupils[____])",
+        "    early, late = pupils[:-n], pupils[____]\n"
+        "    number_of = make_list(____)\n"
+        "    return number_of(early), ____(late)",
     ),
 )
 
@@ -337,6 +353,36 @@ def way_back_of_what_fell(x, p, rng, training):
     return _dropped(_right, lambda dy, kept, p: dy * (1 - kept) / (1 - p))(x, p, rng, training)
 
 
+def mean_of_this_draw(x, p, rng, training):
+    if not training:
+        return x, lambda dy: dy
+    kept = (rng.random(x.shape) >= p).astype(x.dtype)
+    factor = x.dtype.type(x.mean() / (x * kept).mean())
+    return x * kept * factor, lambda dy: dy * kept * factor
+
+
+def told_by_the_zeros(x, p, rng, training):
+    if not training:
+        return x, lambda dy: dy
+    y = _right(x, (rng.random(x.shape) >= p).astype(x.dtype), p)
+    return y, lambda dy: dy * (y != 0) / (1 - p)
+
+
+def the_worlds_generator(x, p, rng, training):
+    return dropout_answer(x, p, np.random, training)
+
+
+def dy_written_over(x, p, rng, training):
+    y, _ = dropout_answer(x, p, rng, training)
+    kept = np.where(y == 0, 0, y / np.where(x == 0, 1, x))
+
+    def backward(dy):
+        dy *= kept
+        return dy
+
+    return y, backward
+
+
 def whole_rows(x, p, rng, training):
     if not training:
         return x, lambda dy: dy
@@ -393,9 +439,8 @@ SHARES = 0.02  # by which the share of zeros may be off: 20 000 numbers, more th
 
 
 def tried_on_many(function, x, p, training) -> Outputs:
-    """What can be seen whatever numbers are drawn: which factors, how many zeros, the way back."""
-    rng = np.random.default_rng(7)
-    found: Outputs = {}
+    """What can be seen whatever numbers are drawn: which factor, how many zeros, the way back."""
+    rng, same = np.random.default_rng(7), np.random.default_rng(7)
     y, backward = two(function(x, p, rng, training), "y, backward")
     if y is None:
         return {"y": None}
@@ -407,35 +452,42 @@ def tried_on_many(function, x, p, training) -> Outputs:
             f"the second thing that you return is {kind_of(backward)}, asked for is the function "
             "`backward` itself: without brackets"
         )
-    same = y == 0
-    # (x is never 0 here)
-    factors = np.unique((y[~same] / x[~same]).round(4))
     dy = np.linspace(1.0, 2.0, x.size).reshape(x.shape).astype(x.dtype)
-    dx = np.asarray(backward(dy.copy()))
+    given = dy.copy()
+    dx = np.array(backward(given))
     if dx.shape != x.shape:
         raise FormError(f"dx has the shape {dx.shape}, and x {x.shape}")
-    again, _ = two(function(x, p, rng, training), "y, backward")
-    rows, columns = same.all(axis=1), same.all(axis=0)
-    found["what is left is multiplied by"] = (
-        float(factors[0]) if len(factors) == 1 else float("nan") if len(factors) else 0.0
-    )
-    wanted = p if training else 0.0
-    found["the share of zeros is as asked"] = bool(abs(same.mean() - wanted) < SHARES)
-    found["whole rows or columns are 0"] = bool(rows.any() or columns.any())
-    found["small numbers fall more often"] = bool(
-        training and abs(abs(x[same]).mean() - abs(x).mean()) > 0.05 if same.any() else False
-    )
-    found["other ones the second time"] = bool((np.asarray(again) != y).any())
-    found["way back where y is 0"] = float(abs(dx[same] / dy[same]).max()) if same.any() else 0.0
-    left = (dx[~same] / dy[~same]).round(4) if (~same).any() else np.zeros(1)
-    found["way back elsewhere, times dy"] = (
-        float(left.flat[0]) if np.ptp(left) < 1e-3 else float("nan")
-    )
-    return found
+    other, _ = two(function(x, p, rng, training), "y, backward")
+    alike, _ = two(function(x, p, same, training), "y, backward")
+    share = p if training else 0.0
+    nothing = x == 0  # there y says nothing, and dx does
+    fell = (y == 0) & ~nothing
+    left = ~fell & ~nothing
+    factors, slopes = y[left] / x[left], dx[left] / dy[left]
+    return {
+        "the share of zeros is as asked": bool(abs(fell[~nothing].mean() - share) < SHARES),
+        "what is left is multiplied by": float(np.median(factors)) if left.any() else 0.0,
+        "all of it by the same": bool(left.any() and np.ptp(factors) < 1e-3),
+        "whole rows or columns fall": bool(
+            fell[:, 1:].all(axis=1).any() or fell[:, 1:].all(axis=0).any()
+        ),
+        "small numbers fall more often": bool(
+            fell.any() and abs(x[left]).mean() - abs(x[fell]).mean() > 0.05
+        ),
+        "others fall the second time": bool((np.asarray(other) != y).any()),
+        "the same ones with the same generator": bool((np.asarray(alike) == y).all()),
+        "dx where y fell": float(abs(dx[fell]).max()) if fell.any() else 0.0,
+        "dx elsewhere is dy times": float(np.median(slopes)) if left.any() else 0.0,
+        "everywhere alike": bool(left.any() and np.ptp(slopes) < 1e-3),
+        "where x is 0 the mask still counts": bool(abs((dx[nothing] == 0).mean() - share) < 0.2),
+        "dy stays as it was": bool((given == dy).all()),
+    }
 
 
 _many = normal(600, 200, 100)
+_many[:, 0] = 0
 _many32 = normal(601, 200, 100).astype(np.float32)
+_many32[:, 0] = 0
 
 DROPOUT = Exercise(
     id="14.2",
@@ -519,6 +571,30 @@ DROPOUT = Exercise(
             "Where the mask is 0, what is the slope?",
         ),
         Wrong(
+            mean_of_this_draw,
+            "You make the mean of this very draw stay. It stays on average, over all draws, if "
+            "each number that is left is divided by its chance to be left.",
+            "Which share of the numbers stays, on average?",
+        ),
+        Wrong(
+            told_by_the_zeros,
+            "You tell what fell by y being 0. Where x itself is 0, y is 0 in any case, and there "
+            "is a slope all the same.",
+            "What should backward keep: y, or the mask?",
+        ),
+        Wrong(
+            the_worlds_generator,
+            "You draw from NumPy's own generator, and not from the one that is given: nobody can "
+            "draw the same again.",
+            "Which argument is not in your lines?",
+        ),
+        Wrong(
+            dy_written_over,
+            "The result is right, but dy is changed, and it belongs to the caller: other parts of "
+            "the model go on with it.",
+            "Which sign makes a new array?",
+        ),
+        Wrong(
             whole_rows,
             "Whole rows fall at once. Each number falls or stays by itself.",
             "How many random numbers are needed?",
@@ -560,9 +636,8 @@ DROPOUT = Exercise(
         ),
     ),
     hints=(
-        "While training: a random number for each element, rng.random(x.shape), and where it is "
-        "below p the element falls. What stays is divided by 1 - p. backward does the same to dy, "
-        "with the same mask. When the model writes: x as it is.",
+        "How many random numbers do you need, and where does one fall? If 6 of 10 fall, by how "
+        "much must each of the other 4 grow? y is x times a mask: what is dx then?",
         "The same for a team in which each player misses a game with the chance p, and those who "
         "play run for the others:\n\n"
         "    plays = rng.random(players.shape) >= ____\n"
@@ -577,14 +652,14 @@ DROPOUT = Exercise(
 
 
 def stop_answer(losses, patience):
+    # which was the best so far, and how many came since
     best, waited = 0, 0
-    for i, loss in enumerate(losses):
-        if loss < losses[best] or i == 0:
-            # a better one: it is the one to keep
+    # one after the other, as training would measure them
+    for i in range(1, len(losses)):
+        if losses[i] < losses[best]:
             best, waited = i, 0
         else:
             waited += 1
-        # waited long enough
         if waited == patience:
             return best, i
     return best, len(losses) - 1
@@ -671,6 +746,45 @@ def losses_for_places(losses, patience):
     return losses[best], losses[stopped]
 
 
+def best_as_a_loss(losses, patience):
+    best, stopped = stop_answer(losses, patience)
+    return losses[best], stopped
+
+
+def patience_added(losses, patience):
+    best, _ = stop_answer(losses, patience)
+    return best, best + patience
+
+
+def patience_added_to_the_lowest(losses, patience):
+    best = int(np.argmin(losses))
+    return best, min(best + patience, len(losses) - 1)
+
+
+def begins_with_0(losses, patience):
+    lowest, best, waited = 0.0, 0, 0
+    for i, loss in enumerate(losses):
+        if loss < lowest:
+            lowest, best, waited = loss, i, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return best, i
+    return best, len(losses) - 1
+
+
+def first_counts_as_a_wait(losses, patience):
+    best, waited = 0, 0
+    for i in range(len(losses)):
+        if losses[i] < losses[best]:
+            best, waited = i, 0
+        else:
+            waited += 1
+        if waited == patience:
+            return best, i
+    return best, len(losses) - 1
+
+
 def counted_from_one(losses, patience):
     best, stopped = stop_answer(losses, patience)
     return best + 1, stopped + 1
@@ -695,6 +809,11 @@ def one_past_the_end(losses, patience):
     return best, len(losses) if stopped == len(losses) - 1 else stopped
 
 
+def one_past_where_patience_lasts(losses, patience):
+    best, stopped = stop_answer(losses, patience)
+    return best, stopped if stopped - best == patience else len(losses)
+
+
 def compared_with_the_one_before(losses, patience):
     best, waited = 0, 0
     for i in range(1, len(losses)):
@@ -711,8 +830,14 @@ def best_and_end(function, losses, patience) -> Outputs:
     result = function(list(losses), patience)
     if result is None:
         return {"best": None, "stopped": None}
-    best, stopped = several(result, 2, "best, stopped")
-    return {"best": whole_numbers(best, "best"), "stopped": whole_numbers(stopped, "stopped")}
+    named = dict(zip(("best", "stopped"), several(result, 2, "best, stopped"), strict=True))
+    for name, value in named.items():
+        if isinstance(value, float | np.floating):
+            raise FormError(
+                f"{name} is {value:g}, a loss or a fraction; asked for is which measurement it "
+                "was, a whole number from 0"
+            )
+    return named
 
 
 STOP = Exercise(
@@ -796,9 +921,26 @@ STOP = Exercise(
             "Which of the models is the one to write with?",
         ),
         Wrong(
-            losses_for_places,
-            "Those are losses. Asked for is which measurements they were, from 0.",
-            "What gives enumerate besides the loss?",
+            patience_added,
+            "You add patience to the best. Where training ends before, that measurement is not "
+            "there.",
+            "How many measurements are there at most?",
+        ),
+        Wrong(
+            patience_added_to_the_lowest,
+            "You look for the lowest of all first. When training stops, nobody knows the later "
+            "ones.",
+            "Which losses are known when it stops?",
+        ),
+        Wrong(
+            begins_with_0,
+            "Your best loss begins with 0, and no loss is below that: none is ever better.",
+            "With which number can the first loss be compared?",
+        ),
+        Wrong(
+            first_counts_as_a_wait,
+            "Your first measurement counts as one that is not better: it is the best so far.",
+            "With which measurement does the waiting begin?",
         ),
         Wrong(
             counted_from_one,
@@ -822,8 +964,10 @@ STOP = Exercise(
         ),
         Wrong(
             one_past_the_end,
-            "Where patience never ends, the last measurement is number len(losses) - 1.",
+            "Where patience never comes to its end, the last measurement is number len(losses) - "
+            "1.",
             "Which number has the last of five?",
+            (one_past_where_patience_lasts,),
         ),
     ),
     hints=(
