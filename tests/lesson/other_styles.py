@@ -782,7 +782,81 @@ def stop_with_numpy(losses, patience):
     return np.array([best, stopped])
 
 
+def temperature_by_powers(scores, temperature):
+    if temperature == 0:
+        return (np.arange(len(scores)) == scores.argmax()).astype(scores.dtype)
+    z = scores - scores.max()
+    p = np.exp(z) ** (1 / temperature)
+    return p / np.sum(p)
+
+
+def temperature_in_a_loop(scores, temperature):
+    if not temperature:
+        return np.eye(len(scores), dtype=scores.dtype)[list(scores).index(max(scores))]
+    top = max(scores)
+    weights = [math.exp((float(s) - float(top)) / temperature) for s in scores]
+    return np.array([w / sum(weights) for w in weights], dtype=scores.dtype)
+
+
+def top_k_by_rank(p, k):
+    rank = [sum(q > v or (q == v and j < i) for j, q in enumerate(p)) for i, v in enumerate(p)]
+    kept = np.where(np.array(rank) < k, p, 0)
+    return kept / kept.sum()
+
+
+def top_k_by_sorting(p, k):
+    ids = sorted(range(len(p)), key=lambda i: (-p[i], i))[:k]
+    out = p.copy()
+    out[[i for i in range(len(p)) if i not in ids]] = 0
+    return out / out.sum()
+
+
+def top_p_in_a_loop(p, share):
+    out, total = np.zeros_like(p), 0.0
+    for i in np.argsort(-p, kind="stable"):
+        out[i] = p[i]
+        total += float(p[i])
+        if total >= share:
+            break
+    return out / out.sum()
+
+
+def top_p_by_searching(p, share):
+    order = np.flip(np.argsort(p, kind="stable"))
+    n = int(np.searchsorted(np.cumsum(p[order]), share)) + 1
+    kept = np.where(np.isin(np.arange(len(p)), order[:n]), p, 0)
+    return (kept / kept.sum()).astype(p.dtype)
+
+
+def cached_in_loops(q, k, v, cache):
+    keys = [*(cache[0] if cache else []), *k]
+    values = [*(cache[1] if cache else []), *v]
+    rows = []
+    for i, query in enumerate(q):
+        n = len(keys) - len(q) + i + 1
+        scores = np.array([query @ key for key in keys[:n]]) / math.sqrt(len(query))
+        w = np.exp(scores - scores.max())
+        w /= w.sum()
+        rows.append(sum(a * b for a, b in zip(w, values[:n], strict=True)))
+    return np.array(rows, dtype=q.dtype), (np.array(keys), np.array(values))
+
+
+def cached_with_vstack(q, k, v, cache):
+    old_k, old_v = cache if cache is not None else (k[:0], v[:0])
+    k, v = np.vstack((old_k, k)), np.vstack((old_v, v))
+    n, S = len(q), len(k)
+    scores = q @ k.T * np.float32(q.shape[-1] ** -0.5) if q.dtype == np.float32 else (
+        q @ k.T * q.shape[-1] ** -0.5
+    )  # fmt: skip
+    scores[np.arange(S)[None] > np.arange(S - n, S)[:, None]] = -np.inf
+    return softmax_in_place(scores) @ v, [k, v]
+
+
 STYLES = {
+    "15.1": (temperature_by_powers, temperature_in_a_loop),
+    "15.2": (top_k_by_rank, top_k_by_sorting),
+    "15.3": (top_p_in_a_loop, top_p_by_searching),
+    "15.4": (cached_in_loops, cached_with_vstack),
     "14.1": (split_by_length, split_in_a_list),
     "14.2": (dropout_by_where, dropout_by_binomial),
     "14.3": (stop_by_minimum, stop_with_numpy),

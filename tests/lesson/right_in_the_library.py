@@ -5,6 +5,7 @@ import numpy as np
 from tinygpt.autograd.engine import matmul
 from tinygpt.autograd.ops import sum as sum_op
 from tinygpt.autograd.parameters import Parameter
+from tinygpt.generation.sampler import probabilities
 from tinygpt.nn.attention import attention, merge_heads, split_heads
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.nn.embedding import embedding
@@ -73,6 +74,8 @@ def normalise(x, weight, bias):
 
 
 ANSWERS = {
+    "15.1": lambda scores, temperature: probabilities(scores[None], temperature=temperature)[0],
+    "15.3": lambda p, share: probabilities(np.log(p)[None], top_p=share)[0],
     "11.1": gelu.function,
     "10.2": normalise,
     "09.2": lambda x, positions, base: rotary.function(x, positions=positions, base=base)[0],

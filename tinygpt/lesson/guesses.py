@@ -63,6 +63,13 @@ def _refusal(check_gradient: Any, op: Any, x: Any) -> str:
     return ""
 
 
+def _needed(scores: Any, share: float) -> Any:
+    """For each row: how many of the likeliest have this share of the chance together."""
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    falling = np.sort(e / e.sum(axis=-1, keepdims=True), axis=-1)[:, ::-1]
+    return (np.cumsum(falling, axis=-1) - falling < share).sum(axis=-1)
+
+
 def _rise(loss: Any, window: int) -> float:
     """From the later places of a window to those far beyond."""
     return float(loss[window * 3 // 2 :].mean() - loss[window // 2 : window].mean())
@@ -292,6 +299,27 @@ GUESSES: dict[str, Guess] = {
         lambda ends, floor: (
             ", ".join(f"{way}: {loss - floor:.3f} above" for way, loss in ends.items())
             + ". But text is what one seldom has more of."
+        ),
+    ),
+    "15.P1": Guess(
+        lambda lines: len(set(lines)),
+        lambda lines: (
+            f"Of {len(lines)} stories {len(set(lines))} are different. What it wrote once it "
+            "writes again: the same letters before it, the same chances, the same choice."
+        ),
+    ),
+    "15.P2": Guess(
+        lambda scores: float(_needed(scores, 0.95).mean()),
+        lambda scores: (
+            f"At {np.mean(_needed(scores, 0.95) == 1):.0%} of the places one is enough, at one "
+            f"place it takes {_needed(scores, 0.95).max():.0f}."
+        ),
+    ),
+    "15.P3": Guess(
+        lambda apart: "0" if apart < 1e-3 else "below 1" if apart < 1 else "above 1",
+        lambda apart: (
+            f"{apart:.0f}. It knows neither what came before, nor where it stands. No error is "
+            "raised: the text is merely bad."
         ),
     ),
 }

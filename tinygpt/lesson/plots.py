@@ -34,9 +34,10 @@ def curves(
     figure = pictures.new_figure(7, 3.6)
     axes = figure.subplots()
     _draw_curves(axes, series, limits or {})
-    for word, (px, py) in (points or {}).items():
+    for i, (word, (px, py)) in enumerate(sorted((points or {}).items(), key=lambda item: item[1])):
         axes.plot([px], [py], "ko", ms=5)
-        axes.annotate(word, (px, py), xytext=(7, 4), textcoords="offset points", fontsize=9)
+        beside = (7, 4) if i % 2 == 0 else (7, -11)  # in turns, so that neighbours' words part
+        axes.annotate(word, (px, py), xytext=beside, textcoords="offset points", fontsize=9)
     for word, px in (marks or {}).items():
         axes.axvline(px, color="black", lw=0.9, ls=":")
         axes.annotate(word, (px, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=8)

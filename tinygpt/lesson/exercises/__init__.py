@@ -18,6 +18,7 @@ from tinygpt.lesson.exercises import (
     tokens,
     whole,
     writes,
+    writing,
 )
 
 LESSONS = (
@@ -35,6 +36,7 @@ LESSONS = (
     whole,
     step,
     remember,
+    writing,
 )
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
