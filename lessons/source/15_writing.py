@@ -60,8 +60,8 @@ check("15.1", my_temperature)
 # %% [markdown]
 # ## Exercise 15.2: the k likeliest
 # Each unlikely letter is drawn seldom, but there are many of them, and one is enough to spoil a word. *Top-k* keeps the k
-# likeliest; the others become 0, and those that are left are divided by their sum. By hand, k = 2: of (0.5, 0.3, 0.2) are
-# left (0.625, 0.375, 0).
+# likeliest; the others become 0, and those that are left are divided by their sum. By hand, k = 2: of (0.6, 0.2, 0.2) are
+# left (0.75, 0.25, 0).
 #
 # Exactly k are left (all, if there are fewer): of several that are equally likely the ones with the **lower ids**.
 # `np.argsort(-p, kind="stable")` gives the ids from the likeliest down, equals in their order.
@@ -90,8 +90,8 @@ predict("15.P2", guess_2, scores)
 # Here one, there ten: no k fits everywhere. *Top-p* keeps, from the likeliest down, as many as it takes until they have
 # `share` of the chance together. **The one that crosses the share stays.**
 #
-# By hand, share = 0.6, of (0.2, 0.5, 0.3): first 0.5, which is less than 0.6; then 0.3, with which it is 0.8. These two
-# are left: (0, 0.625, 0.375).
+# By hand, share = 0.7, of (0.2, 0.6, 0.2): first 0.6, which is less than 0.7; then the next, 0.2, with which it is 0.8. These
+# two are left: (0.25, 0.75, 0).
 
 
 # %%
