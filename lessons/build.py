@@ -47,8 +47,9 @@ URL = 'get_ipython().run_line_magic("pip", "install -q \\"tinygpt[lessons] @ git
 
 def setup_cell() -> str:
     """The first code cell: installs the library where it is missing, if it has an address."""
-    project = tomllib.loads((LESSONS.parent / "pyproject.toml").read_text(encoding="utf-8"))
-    url = project["project"].get("urls", {}).get("Repository")
+    project = LESSONS.parent / "pyproject.toml"  # in a clone; an installed package has none
+    text = project.read_text(encoding="utf-8") if project.is_file() else "[project]"
+    url = tomllib.loads(text)["project"].get("urls", {}).get("Repository")
     return SETUP.format(missing=URL.format(url=url) if url else NO_URL)
 
 

@@ -103,7 +103,7 @@ def my_top_p(p, share):
 check("15.3", my_top_p)
 
 # %%
-# Are your chances the library's? Then for each rule eight stories of 120 letters, written by your functions.
+# Are your chances the library's? Then for each rule eight stories, written by your functions.
 temperature, top_k, top_p = use("15.1"), use("15.2"), use("15.3")
 one = scores[7].astype(float)
 ours = top_p(top_k(temperature(one, 0.8), 5), 0.9)
@@ -121,7 +121,7 @@ rules = {
 
 
 def write(rule, n=120, B=8):
-    """B stories of n letters, each with a start of its own (a letter of the first line), one letter at a time"""
+    """B stories of n letters, each with a first letter of its own, written one letter at a time"""
     rng, cache = np.random.default_rng(0), KVCache(model.config.n_layer)
     text = np.array([tokenizer.encode("\n" + c) for c in "OMLTABSN"[:B]])
     new = text
@@ -167,13 +167,13 @@ for name in ("likeliest", "temperature 1.5", "top-p 0.9"):
 # %% [markdown]
 # ## Not everything again
 # To write letter 100 the model reads 99 letters, for letter 101 it reads 100, 99 of them again. But a head's keys and
-# values of a letter **never change**: they hang on what came before it, and the mask hides what comes later. So keep them,
-# and ask with the new letter alone: a *KV cache*.
+# values of a letter **never change**: they hang on what came before, and the mask hides what comes later. So keep them, and
+# ask with the new letter alone: a *KV cache*.
 #
 # ## Exercise 15.4: a head that remembers
 # `q`, `k`, `v` are those of the **new** letters, one or several. `cache` is None at first, later the keys and values that
-# you returned the time before. Return the result for the new letters, and the new cache. The new queries are the **last**
-# of all positions: `causal_mask(n_q, n_k)` of lesson 07 knows.
+# you returned last. Return the result for the new letters, and the new cache. The new queries are the **last** of all
+# positions: `causal_mask(n_q, n_k)` of lesson 07 knows.
 
 # %%
 causal_mask = use("07.2")
@@ -187,9 +187,8 @@ def my_cached_head(q, k, v, cache):
 check("15.4", my_cached_head)
 
 # %%
-# In the model: a text of 60 letters, all at once, or letter by letter with a cache. And a mistake: whoever hands
-# over each new letter WITHOUT the cache. Guess: how far apart are the scores then, at most: "0", "below 1" or
-# "above 1"?
+# In the model: a text of 60 letters, all at once, or letter by letter with a cache. And a mistake: each letter
+# WITHOUT a cache. Guess: how far apart are the scores then, at most: "0", "below 1" or "above 1"?
 guess_3 = "above 1"  ### SOLUTION
 text = ids[:60]
 with no_grad():
@@ -250,8 +249,7 @@ for name, rule in (("likeliest", rules["likeliest"]), ("top-p 0.9", rules["top-p
 # %% [markdown]
 # **Two questions without code**
 # 1. Does the temperature change which letter is the likeliest?
-# 2. A text becomes longer than the positions that a model has, and its beginning is cut off. Why is the cache of no use
-#    then?
+# 2. A text becomes longer than a model's positions, and its beginning is cut off. Why is the cache of no use then?
 #
 # <details><summary>Answers</summary>
 #

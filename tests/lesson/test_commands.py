@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -30,6 +31,26 @@ def test_lessons_are_copied(tmp_path, capsys):
     assert capsys.readouterr().out.count(".ipynb\n") == len(content(LESSONS)) >= 8
     assert main(["lessons", str(tmp_path / "mine"), "--no-open"]) == 0
     assert capsys.readouterr().out == f"the notebooks are in {tmp_path / 'mine'}\n"
+
+
+def test_the_answered_notebooks_for_a_teacher(tmp_path, capsys):
+    assert main(["lessons", str(tmp_path), "--answered"]) == 0
+    assert str(tmp_path / "answered") in capsys.readouterr().out
+    made = sorted(p.name for p in (tmp_path / "answered").glob("*.ipynb"))
+    assert made == sorted(p.name for p in LESSONS.glob("*.ipynb"))
+    text = (tmp_path / "answered" / "05_loss.ipynb").read_text(encoding="utf-8")
+    assert "dz[rows, targets] -= 1" in text
+    assert "guess_1 = 3.3" in text
+
+
+def test_answers_without_jupytext_say_what_to_install(tmp_path, capsys, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "jupytext" else find(name)
+    )
+    assert main(["lessons", str(tmp_path), "--answered"]) == 2
+    assert 'pip install -e ".[lessons]"' in capsys.readouterr().err
+    assert not (tmp_path / "answered").exists()
 
 
 def test_a_notebook_that_was_changed_is_kept(tmp_path, capsys, monkeypatch):

@@ -25,12 +25,18 @@ class LessonsCommand:
 
     folder: Positional[Path] = Path("tinygpt-lessons")  # made where it is missing
     open: bool = True  # open JupyterLab there
+    answered: bool = False  # for a teacher: the notebooks with all answers, in FOLDER/answered
 
 
 def lessons(argv: list[str]) -> int:
     command = parse(LessonsCommand, argv, "lessons")
     if command.folder.exists() and not command.folder.is_dir():
         raise ValueError(f"{command.folder} is no folder: give one for the lessons")
+    if command.answered:
+        print(
+            f"the answered notebooks are in {write_answered(command.folder / 'answered').resolve()}"
+        )
+        return 0
     if command.open and importlib.util.find_spec("jupyterlab") is None:
         raise ValueError(
             f"JupyterLab is not installed for {sys.executable}: install tinygpt with its lessons, "
@@ -54,6 +60,25 @@ def lessons_folder() -> Path:
         if any(folder.glob("*.ipynb")):
             return folder
     raise ValueError(f"the lessons are missing beside {package}: install tinygpt again")
+
+
+def write_answered(target: Path) -> Path:
+    """Every notebook with its answers, made from the lessons' sources."""
+    if importlib.util.find_spec("jupytext") is None:
+        raise ValueError(
+            f"jupytext is not installed for {sys.executable}: install tinygpt with its lessons, "
+            'pip install -e ".[lessons]"'
+        )
+    spec = importlib.util.spec_from_file_location("build", lessons_folder() / "build.py")
+    if spec is None or spec.loader is None:
+        raise ValueError(f"the lessons' sources are missing in {lessons_folder()}")
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    target.mkdir(parents=True, exist_ok=True)
+    for source in build.sources():
+        with replacing(target / f"{source.stem}.ipynb") as temporary:
+            build.write(temporary, build.notebook(source, answered=True))
+    return target
 
 
 def copy(source: Path, target: Path) -> None:
