@@ -186,9 +186,18 @@ def my_cached_head(q, k, v, cache):
 
 check("15.4", my_cached_head)
 
+# Yours in the place of a head of the model, letter by letter, against the model's, which saw all at once:
+head, cache, rows = use("15.4"), None, []
+seen = model.trace(ids[:60])
+q, k, v = (seen[f"h.0.attn.{name}"][0, 0] for name in "qkv")
+for t in range(60):
+    y, cache = head(q[t : t + 1], k[t : t + 1], v[t : t + 1], cache)
+    rows.append(y[0])
+print(f"off by {abs(np.array(rows) - seen['h.0.attn.weights'][0, 0] @ v).max():.0e}")
+
 # %%
-# In the model: a text of 60 letters, all at once, or letter by letter with a cache. And a mistake: each letter
-# WITHOUT a cache. Guess: how far apart are the scores then, at most: "0", "below 1" or "above 1"?
+# In the model: a text of 60 letters, all at once, or letter by letter with a cache. Then a mistake: each
+# letter WITHOUT a cache. Guess: how far apart are the scores then, at most: "0", "below 1" or "above 1"?
 guess_3 = "above 1"  ### SOLUTION
 text = ids[:60]
 with no_grad():

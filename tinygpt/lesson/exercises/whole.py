@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tinygpt import Tensor
+from tinygpt.autograd.engine import Tensor
 from tinygpt.lesson.exercise import (
     NO_GRADIENT,
     Case,
