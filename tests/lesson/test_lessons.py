@@ -218,3 +218,39 @@ def test_every_picture_has_words(executed, number):
 def test_the_executed_notebooks_are_valid(executed):
     for book in executed.values():
         nbformat.validate(book)
+
+
+# ---------------------------------------------------------------------------------- the pages
+
+
+def table_rows(page):
+    lines = (LESSONS / page).read_text(encoding="utf-8").splitlines()
+    return [
+        [c.strip() for c in line.strip("|").split("|")] for line in lines if line.startswith("|")
+    ]
+
+
+WORDS = [row for row in table_rows("WORDS.md") if len(row) == 4 and row[3].isdigit()]
+
+
+@pytest.mark.parametrize("row", WORDS, ids=[row[0] for row in WORDS])
+def test_each_word_is_born_where_the_page_says(row):
+    """It stands in the text of that lesson; and the page has it in both languages."""
+    word, chinese, meaning, number = row
+    said = "\n".join(
+        cell.source for cell in build.notebook(lesson(number)).cells
+    ).lower()  # fmt: skip
+    names = re.split(r" \(|\)", word)  # "score (logit)"
+    assert any(name and name.lower() in said for name in names), f"{word} is not in lesson {number}"
+    assert re.search(r"[\u4e00-\u9fff]", chinese)
+    assert len(meaning.split()) <= 20
+
+
+def test_the_map_names_every_lesson_and_files_that_are_there():
+    page = (LESSONS / "README.md").read_text(encoding="utf-8")
+    drawing = page[page.index("How they lean") : page.index("**Two hours")]
+    assert sorted(set(re.findall(r"\b\d\d\b", drawing))) == NUMBERS
+    files = [f for row in table_rows("README.md") for f in re.findall(r"`([\w/]+\.py)`", row[-1])]
+    assert len(files) > 15
+    for file in files:
+        assert (LESSONS.parent / "tinygpt" / file).is_file(), file
