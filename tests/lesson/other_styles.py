@@ -822,7 +822,7 @@ def top_p_in_a_loop(p, share):
 
 
 def top_p_by_searching(p, share):
-    order = np.flip(np.argsort(p, kind="stable"))
+    order = np.lexsort((np.arange(len(p)), -p))
     n = int(np.searchsorted(np.cumsum(p[order]), share)) + 1
     kept = np.where(np.isin(np.arange(len(p)), order[:n]), p, 0)
     return (kept / kept.sum()).astype(p.dtype)

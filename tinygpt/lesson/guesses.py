@@ -304,8 +304,8 @@ GUESSES: dict[str, Guess] = {
     "15.P1": Guess(
         lambda lines: len(set(lines)),
         lambda lines: (
-            f"Of {len(lines)} stories {len(set(lines))} are different. What it wrote once it "
-            "writes again: the same letters before it, the same chances, the same choice."
+            f"{len(set(lines))} of {len(lines)}. Once the last 128 letters, all that it sees, are "
+            "the same, so are the chances, and so is the choice."
         ),
     ),
     "15.P2": Guess(

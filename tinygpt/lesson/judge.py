@@ -296,7 +296,7 @@ def _not_as_it_should(p: Property, run: Run) -> str | None:
     got = np.asarray(p.measure(run.outputs, *run.case.inputs), dtype=np.float64)
     if np.allclose(got, p.should, rtol=0, atol=1e-5):
         return None
-    return _difference(f"{p.name}: at ", got, p.should, run.case, 0)
+    return _difference(f"{p.name}:{' at ' if got.ndim else ''}", got, p.should, run.case, 0)
 
 
 def _called(name: str) -> str:

@@ -36,8 +36,9 @@ def curves(
     _draw_curves(axes, series, limits or {})
     for i, (word, (px, py)) in enumerate(sorted((points or {}).items(), key=lambda item: item[1])):
         axes.plot([px], [py], "ko", ms=5)
-        beside = (7, 4) if i % 2 == 0 else (7, -11)  # in turns, so that neighbours' words part
-        axes.annotate(word, (px, py), xytext=beside, textcoords="offset points", fontsize=9)
+        above = i % 2 == 0  # in turns, so that neighbours' words part
+        axes.annotate(word, (px, py), xytext=(7, 4) if above else (-7, -12), fontsize=9,
+                      textcoords="offset points", ha="left" if above else "right")  # fmt: skip
     for word, px in (marks or {}).items():
         axes.axvline(px, color="black", lw=0.9, ls=":")
         axes.annotate(word, (px, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=8)

@@ -81,6 +81,12 @@ def ties_share(scores, temperature):
     return p / p.sum()
 
 
+def all_of_equals(scores, temperature):
+    if temperature:
+        return to_chances(scores / temperature)
+    return (scores == scores.max()).astype(scores.dtype)
+
+
 def last_of_equals(scores, temperature):
     if temperature:
         return to_chances(scores / temperature)
@@ -178,6 +184,11 @@ TEMPERATURE = Exercise(
             "Which of several does np.argmax take?",
         ),
         Wrong(
+            all_of_equals,
+            "At 0 each of several that are equally likely gets 1: together they are more than 1.",
+            "Which of several does np.argmax take?",
+        ),
+        Wrong(
             last_of_equals,
             "At 0 you take the last of several that are equally likely.",
             "Which of several does np.argmax take?",
@@ -218,12 +229,12 @@ TEMPERATURE = Exercise(
     hints=(
         "Divide the scores, then take the softmax of lesson 05 (`to_chances`). Low temperatures "
         "make the differences larger. At 0 you cannot divide: there the likeliest gets 1.",
-        "The same for how hard a judge is, from 0 (only the best counts) upwards:\n\n"
-        "    if hardness == 0:\n"
+        "The same for how mild a judge is, from 0 (only the best counts) upwards:\n\n"
+        "    if mildness == 0:\n"
         "        votes = np.zeros_like(marks)\n"
         "        votes[np.____(marks)] = ____\n"
         "        return votes\n"
-        "    return to_chances(marks ____ hardness)",
+        "    return to_chances(marks ____ mildness)",
     ),
     lends=(("to_chances", "05.1"),),
 )
@@ -234,7 +245,7 @@ TEMPERATURE = Exercise(
 def top_k_answer(p, k):
     # the ids from the likeliest down; of equals the lower one first
     order = np.argsort(-p, kind="stable")
-    # the first k keep their chances, and share the rest
+    # the first k keep their chances, the others get 0; then all is divided by the sum
     kept = np.zeros_like(p)
     kept[order[:k]] = p[order[:k]]
     return kept / kept.sum()
@@ -267,6 +278,22 @@ def k_not_divided(p, k):
     out = np.zeros_like(p)
     out[_order(p)[:k]] = p[_order(p)[:k]]
     return out
+
+
+def order_as_ranks(p, k):
+    return _kept(p, _order(p) < k)
+
+
+def rest_shared_alike(p, k):
+    out = np.zeros_like(p)
+    top = _order(p)[:k]
+    out[top] = p[top] + (1 - p[top].sum()) / len(top)
+    return out
+
+
+def strictly_above_the_last(p, k):
+    out = np.where(p > np.sort(p)[::-1][min(k, len(p)) - 1], p, 0)
+    return out / out.sum()
 
 
 def the_least_likely(p, k):
@@ -367,6 +394,23 @@ TOP_K = Exercise(
             k_not_divided,
             "The right ones are left. They no longer sum to 1.",
             "By what must they be divided?",
+        ),
+        Wrong(
+            order_as_ranks,
+            "order[0] is the id of the likeliest, and not the rank of id 0: you compare ids with "
+            "k.",
+            "What does np.argsort return: a rank for each id, or ids in order?",
+        ),
+        Wrong(
+            rest_shared_alike,
+            "You share the rest among those that are left, the same to each. They keep their "
+            "proportions: all are divided by their sum.",
+            "If 0.4 and 0.2 are left, what should they become?",
+        ),
+        Wrong(
+            strictly_above_the_last,
+            "The k-th itself falls with you: k - 1 are left, and with k = 1 none.",
+            "Is the k-th one of the k?",
         ),
         Wrong(
             the_least_likely,
@@ -520,8 +564,40 @@ def one_minus_share(p, share):
     return top_p_answer(p, 1 - share)
 
 
+def share_met_is_not_enough(p, share):
+    order = _order(p)
+    return _kept(p, order[np.cumsum(p[order]) - p[order] <= share])
+
+
+def equals_of_the_last(p, share):
+    order = _order(p)
+    last = p[order[np.cumsum(p[order]) - p[order] < share]].min()
+    return _kept(p, p >= last)
+
+
+def divided_by_share(p, share):
+    return (share_not_divided(p, share) / share).astype(p.dtype)
+
+
+def each_above_the_rest(p, share):
+    out = np.where(p >= 1 - share, p, 0)
+    return out / out.sum()
+
+
+def crossing_one_cut(p, share):
+    order = _order(p)
+    before = np.cumsum(p[order]) - p[order]
+    out = np.zeros_like(p)
+    out[order] = np.clip(share - before, 0, p[order])
+    return out / out.sum()
+
+
 def that_share_of_the_ids(p, share):
     return _kept(p, _order(p)[: max(1, round(share * len(p)))])
+
+
+def that_share_of_the_ids_and_less(p, share):
+    return _kept(p, _order(p)[: max(1, int(share * len(p)))])
 
 
 def only_those_left(p, share):
@@ -547,14 +623,15 @@ TOP_P = Exercise(
         Case((np.array([0.1, 0.7, 0.05, 0.15]), 0.4), "the likeliest alone is more than share"),
         Case((_Q, 0.97), "nearly all of it"),
         Case((np.array([0.21, 0.19, 0.2, 0.18, 0.22]), 0.5), "all are nearly alike"),
+        Case((np.array([0.25, 0.5, 0.25]), 0.5), "share is met exactly"),
+        Case((np.array([0.125, 0.25, 0.25, 0.25, 0.125]), 0.5), "several are equally likely"),
         Case((_Q.astype(np.float32), 0.5), "float32 must stay float32"),
     ),
     properties=(Property("the chances sum to 1", lambda o, p, share: np.sum(o["result"]), 1.0),),
     wrongs=(
         Wrong(
             the_crossing_one_left_out,
-            "You leave out the one that crosses share: what is left holds less than share, and "
-            "where the likeliest alone is more, nothing is left.",
+            "You leave out the one that crosses share: what is left holds less than share.",
             "How much must those that are left have together, at least?",
             (the_crossing_one_left_out_but_never_all,),
         ),
@@ -609,9 +686,37 @@ TOP_P = Exercise(
             "With share = 0.9, is much kept, or little?",
         ),
         Wrong(
+            share_met_is_not_enough,
+            "Where share is met exactly you keep one more. It is enough.",
+            "Smaller, or also equal?",
+        ),
+        Wrong(
+            equals_of_the_last,
+            "You keep all that are as likely as the last one. Of equals the lower ids come first, "
+            "and once share is reached the others fall.",
+            "How many are left, where four have 0.25 each and share is 0.5?",
+        ),
+        Wrong(
+            divided_by_share,
+            "You divide by share. Those that are left have more than share together: the last one "
+            "crosses it.",
+            "What is the sum of those that are left?",
+        ),
+        Wrong(
+            each_above_the_rest,
+            "You compare each chance with 1 - share.",
+            "What must reach share: each of them, or all together?",
+        ),
+        Wrong(
+            crossing_one_cut,
+            "You cut the one that crosses, so that the sum is exactly share. It stays as it is.",
+            "Which proportions have those that are left?",
+        ),
+        Wrong(
             that_share_of_the_ids,
             "You keep that share of the ids, whatever their chances are.",
             "Of what is share a share: of the ids, or of the chance?",
+            (that_share_of_the_ids_and_less,),
         ),
         Wrong(
             only_those_left,
@@ -630,11 +735,12 @@ TOP_P = Exercise(
         "crosses it stays.",
         "The same for guests who eat a cake, the hungriest first; a guest gets a plate if the cake "
         "is not yet eaten when it is his turn:\n\n"
-        "    order = np.argsort(-hunger)\n"
+        "    order = np.argsort(-hunger, kind='stable')\n"
         "    eaten_before = np.cumsum(hunger[order]) - ____\n"
         "    gets = order[eaten_before < ____]\n"
         "    plate = np.zeros_like(hunger)\n"
-        "    plate[____] = hunger[gets]",
+        "    plate[____] = hunger[gets]\n"
+        "    return plate / ____",
     ),
 )
 
@@ -710,6 +816,42 @@ def no_scale(q, k, v, cache):
     return to_chances(s) @ v, (k, v)
 
 
+def mask_at_first_alone(q, k, v, cache):
+    keys, values = _joined(k, v, cache)
+    mask = causal_mask(len(q), len(keys)) if cache is None else np.ones((len(q), len(keys)), bool)
+    return _look(q, keys, values, mask), (keys, values)
+
+
+def hidden_with_0(q, k, v, cache):
+    k, v = _joined(k, v, cache)
+    s = np.where(causal_mask(len(q), len(k)), q @ k.T / math.sqrt(q.shape[1]), 0)
+    return to_chances(s.astype(q.dtype)) @ v, (k, v)
+
+
+def mask_after_the_softmax(q, k, v, cache):
+    k, v = _joined(k, v, cache)
+    w = to_chances(q @ k.T / math.sqrt(q.shape[1]))
+    return (w * causal_mask(len(q), len(k))).astype(q.dtype) @ v, (k, v)
+
+
+def scaled_by_the_keys(q, k, v, cache):
+    k, v = _joined(k, v, cache)
+    s = np.where(causal_mask(len(q), len(k)), q @ k.T / math.sqrt(len(k)), -np.inf)
+    return to_chances(s) @ v, (k, v)
+
+
+def mask_of_the_new_ones(q, k, v, cache):
+    k, v = _joined(k, v, cache)
+    s = np.where(causal_mask(len(q), len(q)), q @ k.T / math.sqrt(q.shape[1]), -np.inf)
+    return to_chances(s) @ v, (k, v)
+
+
+def true_hides(q, k, v, cache):
+    k, v = _joined(k, v, cache)
+    s = np.where(causal_mask(len(q), len(k)), -np.inf, q @ k.T / math.sqrt(q.shape[1]))
+    return to_chances(s) @ v, (k, v)
+
+
 def values_not_cached(q, k, v, cache):
     new_k, _ = _joined(k, v, cache)
     values = v if cache is None else np.concatenate([np.zeros_like(cache[1]), v])
@@ -752,7 +894,9 @@ def step_by_step(function, q, k, v, at) -> Outputs:
         if result is None:
             return {"y": None, "keys": None, "values": None}
         y, cache = two(result, "y, cache")
-        keys, values = two(cache, "keys, values", "the cache that you")
+        if isinstance(cache, np.ndarray) and cache.ndim == 3 and len(cache) == 2:
+            cache = tuple(cache)  # (2, S, D): as good as a pair
+        keys, values = two(cache, "keys, values", "the cache: your function")
         found.append(np.asarray(y))
         cache, start = (keys, values), end
     return {"y": np.concatenate(found), "keys": keys, "values": values}
@@ -764,7 +908,7 @@ CACHED = Exercise(
     form="my_cached_head(q, k, v (n, D), cache) -> y (n, D), cache;  cache: None, or keys, values",
     answer=cached_head_answer,
     observe=step_by_step,
-    inputs=("q", "k", "v", "where it is cut"),
+    inputs=("q", "k", "v", "cuts"),
     lends=(("causal_mask", "07.2"), ("to_chances", "05.1")),
     cases=(
         Case((*(normal(s, 5, 4) for s in (710, 711, 712)), (1, 2, 3, 4)), "one letter at a time"),
@@ -809,6 +953,39 @@ CACHED = Exercise(
             "Which keys may the first of the new queries look at?",
         ),
         Wrong(
+            mask_at_first_alone,
+            "You hide the future in the first call alone. Of several new letters the first must "
+            "not see those after it, in every call.",
+            "Which keys may the first of the new queries look at?",
+        ),
+        Wrong(
+            hidden_with_0,
+            "A hidden score became 0, and its weight did not.",
+            "What is exp(0)? Which score has the weight 0?",
+        ),
+        Wrong(
+            mask_after_the_softmax,
+            "You take weight away after the division: the rows no longer sum to 1.",
+            "At which step is hiding free of traces?",
+        ),
+        Wrong(
+            scaled_by_the_keys,
+            "You divide by the root of the number of keys. It is the root of D, the width of a "
+            "head.",
+            "How many products are added up for one score?",
+        ),
+        Wrong(
+            mask_of_the_new_ones,
+            "Your mask has as many columns as there are new letters. There is a column for each "
+            "key, those of the cache too.",
+            "Which two numbers does causal_mask take?",
+        ),
+        Wrong(
+            true_hides,
+            "True means that a query may look. You hide what may be seen.",
+            "np.where(mask, a, b): which of the two goes where the mask is True?",
+        ),
+        Wrong(
             oneself_not_seen,
             "A new query does not see itself.",
             "May a letter look at itself?",
@@ -831,7 +1008,8 @@ CACHED = Exercise(
         ),
         Wrong(
             queries_cached_too,
-            "The cache that you returned a tuple of 3, asked for are two things: keys, values.",
+            "The cache: your function returned a tuple of 3, asked for are two things: keys, "
+            "values.",
             "Who asks for an old query again?",
         ),
         Wrong(
