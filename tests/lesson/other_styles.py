@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from tinygpt.backend import array_module
+
 
 def softmax_in_loops(z):
     rows = z.reshape(-1, z.shape[-1])
@@ -852,7 +854,49 @@ def cached_with_vstack(q, k, v, cache):
     return softmax_in_place(scores) @ v, [k, v]
 
 
+def norm_by_stacking(grads):
+    xp = array_module(grads[0])
+    squares = xp.stack([(g**2).sum() for g in grads])
+    return float(xp.sqrt(squares.sum()))
+
+
+def norm_as_one_vector(grads):
+    xp = array_module(grads[0])
+    long = xp.concatenate([g.reshape(-1) for g in grads])
+    return (long * long).sum().item() ** 0.5
+
+
+def anywhere_in_place(x):
+    xp = array_module(x)
+    y = x.copy()
+    y -= y.max(axis=-1)[..., None]
+    xp.exp(y, out=y)
+    y /= xp.sum(y, axis=-1, keepdims=True)
+    return y
+
+
+def anywhere_by_logarithm(x):
+    xp = array_module(x)
+    top = xp.max(x, axis=-1, keepdims=True)
+    return xp.exp(x - top - xp.log(xp.exp(x - top).sum(axis=-1, keepdims=True)))
+
+
+def even_by_counting(overhead, gpu, cpu):
+    for n in range(1, 10_000):
+        if overhead + n * gpu < n * cpu:
+            return n
+    return float("inf")
+
+
+def even_by_floor(overhead, gpu, cpu):
+    saved = cpu - gpu
+    return math.floor(overhead / saved) + 1 if saved > 0 else np.inf
+
+
 STYLES = {
+    "16.1": (norm_by_stacking, norm_as_one_vector),
+    "16.2": (anywhere_in_place, anywhere_by_logarithm),
+    "16.3": (even_by_counting, even_by_floor),
     "15.1": (temperature_by_powers, temperature_in_a_loop),
     "15.2": (top_k_by_rank, top_k_by_sorting),
     "15.3": (top_p_in_a_loop, top_p_by_searching),

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from tinygpt import GPT, AdamW, GPTConfig, Tensor, op
+from tinygpt.backend import array_module, to_device
 from tinygpt.lesson import case, check, hint, notebook, predict, progress, reveal, show, swap, use
 from tinygpt.lesson.exercises import loss as lesson05
 from tinygpt.nn import attention, cross_entropy, gelu, layer_norm, softmax
+from tinygpt.testing.strict_device import double
 
 
 @pytest.fixture(autouse=True)
@@ -272,6 +274,16 @@ def test_swap_counts_and_compares(capsys):
         "softmax: mine ran 80 times; largest difference from the library's output on the first "
         "call 2e-07\n"
     )
+
+
+def test_swap_compares_on_a_device_too(capsys):
+    def mine(z):
+        y = array_module(z).exp(z - z.max(axis=-1, keepdims=True))
+        return y / y.sum(axis=-1, keepdims=True), lambda dy: dy
+
+    with double(), swap(softmax, mine):
+        softmax(to_device(np.ones((3, 5)), "gpu"))
+    assert "softmax: mine ran once; largest difference" in capsys.readouterr().out
 
 
 def test_swap_takes_an_op_too(capsys):

@@ -80,6 +80,13 @@ def test_an_upright_line_with_its_word(drawn):
     assert [1.5, 1.5] in [list(line.get_xdata()) for line in figure.axes[0].lines]
 
 
+def test_a_time_line_shows_every_piece(drawn):
+    plots.timeline({"one": [(0, 1), (1, 1)], "two": [(1, 3), (4, 3)]}, "see", x="time")
+    figure, _ = drawn[0]
+    assert {"one", "two", "time", "1", "2"} <= set(texts(figure))
+    assert [p.get_width() for p in figure.axes[0].patches] == [1, 1, 3, 3]
+
+
 def test_maps_over_curves(drawn):
     table = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     plots.maps_over_curves(

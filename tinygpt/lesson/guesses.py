@@ -322,4 +322,19 @@ GUESSES: dict[str, Guess] = {
             "raised: the text is merely bad."
         ),
     ),
+    "16.P1": Guess(
+        lambda time_line: time_line(6, 1, 3, wait=True)[2],
+        "Each order now takes 1 to send and 3 to carry out, one after the other: 6 times 4.",
+    ),
+    "16.P2": Guess(
+        lambda counts: counts[1] + counts[2],
+        lambda counts: (
+            f"Python sends the batch, {counts[0]} arrays, and orders; nothing in the step needs a "
+            "number to go on."
+        ),
+    ),
+    "16.P3": Guess(
+        lambda rows: min(("1", "100", "10000"), key=lambda n: abs(np.log(float(n)) - np.log(rows))),
+        lambda rows: f"From {rows:,.0f} rows on, with these assumptions and on this machine.",
+    ),
 }

@@ -175,6 +175,24 @@ def tokens(rows: Mapping[str, Sequence[str]], what_to_see: str) -> None:
     show_picture(figure, what_to_see)
 
 
+def timeline(
+    rows: Mapping[str, Sequence[tuple[float, float]]], what_to_see: str, *, x: str
+) -> None:
+    """Who does what when: name -> (start, length) of each piece of work, numbered."""
+    figure = pictures.new_figure(7, 0.6 * len(rows) + 0.9)
+    axes = figure.subplots()
+    for y, pieces in enumerate(rows.values()):
+        for i, (start, length) in enumerate(pieces):
+            style = {"facecolor": COLORS[y], "alpha": 0.5, "edgecolor": "white"}
+            axes.barh(y, length, 0.7, start, **style)
+            axes.text(start + length / 2, y, str(i + 1), ha="center", va="center", fontsize=8)
+    axes.set_yticks(range(len(rows)), list(rows), fontsize=9)
+    axes.invert_yaxis()
+    axes.set_xlabel(x)
+    axes.spines[["top", "right"]].set_visible(False)
+    show_picture(figure, what_to_see)
+
+
 def bars(
     groups: Mapping[str, Mapping[str, float]],
     what_to_see: str,

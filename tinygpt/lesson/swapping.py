@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygpt.autograd.engine import Op
+from tinygpt.backend import to_cpu
 
 
 class swap:
@@ -96,4 +97,7 @@ def _is_default(value: Any, default: Any) -> bool:
 
 def _difference(got: Any, expected: Any) -> float:
     parts = zip(got, expected, strict=True) if isinstance(expected, tuple) else ((got, expected),)
-    return max(float(np.max(np.abs(np.asarray(a) - np.asarray(b)), initial=0.0)) for a, b in parts)
+    return max(
+        float(np.max(np.abs(np.asarray(to_cpu(a)) - np.asarray(to_cpu(b))), initial=0.0))
+        for a, b in parts
+    )

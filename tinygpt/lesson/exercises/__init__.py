@@ -5,6 +5,7 @@ from typing import Any
 from tinygpt.lesson.exercise import Exercise
 from tinygpt.lesson.exercises import (
     attention,
+    devices,
     first_model,
     heads,
     loss,
@@ -37,6 +38,7 @@ LESSONS = (
     step,
     remember,
     writing,
+    devices,
 )
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
