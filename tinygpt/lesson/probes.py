@@ -202,9 +202,8 @@ def other_form(e: Evidence) -> tuple[str, str] | None:
     if not pairs or not e.complete():
         return None
     wrong = _wrong_outputs(e, pairs)
-    truths = all(
-        np.asarray(want[j]).dtype.kind == "b" for _, want in _by_place(pairs) for j in wrong
-    )
+    rights = [want[j] for _, want in _by_place(pairs) for j in wrong]
+    truths = all(np.asarray(value).dtype.kind == "b" for value in rights)
     for words, form in FORMS if truths else FORMS[1:]:  # the first is about yes and no
         if wrong and all(
             e.same(got[j], _formed(form, want[j])) for got, want in _by_place(pairs) for j in wrong
