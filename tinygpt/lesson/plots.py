@@ -212,7 +212,8 @@ def bars(
         style = {"color": COLORS[k], "hatch": ("", "//", "..")[k % 3], "edgecolor": "white"}
         axes.bar(at, heights, width, label=label, **style)
         for x, height in zip(at, heights, strict=True):
-            axes.text(x, height, f"{height:.2f}", ha="center", va="bottom", fontsize=8)
+            text = str(height) if isinstance(height, int) else f"{height:.2f}"
+            axes.text(x, height, text, ha="center", va="bottom", fontsize=8)
     if line is not None:
         axes.axhline(line, color="black", lw=0.9, ls="--")
     axes.set_xticks(range(len(groups)), list(groups), fontsize=9)
