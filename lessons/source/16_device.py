@@ -2,15 +2,15 @@
 # # 16 On the GPU with CuPy: who waits for whom
 #
 # A GPU computes thousands of numbers at once. Yet many programs get slower on it. Why? It has a memory of its own, far
-# away, and Python only sends it orders.
+# away, and Python only sends it *orders*: one for each operation on arrays.
 #
 # After this lesson you can
 # 1. find and remove what makes both wait (`my_total_norm`),
 # 2. write an op that runs on both (`my_softmax_anywhere`),
 # 3. say from which size on a GPU pays (`my_break_even`).
 #
-# *Time: 40 minutes for you, 8 seconds for the machine. Needs lessons 05 (softmax), 06 (the loop) and 13 (the norm of all
-# gradients). No GPU is needed: a double stands in for one.*
+# *Time: 40 minutes for you, 8 seconds for the machine. Needs lessons 05 (softmax), 06 (the loop), 08 (softmax's way back) and
+# 13 (the norm of all gradients). No GPU is needed: a double stands in for one.*
 
 # %%
 import math
@@ -46,6 +46,7 @@ plots.timeline(
     f"and may prepare the next batch; after {done} the GPU is done, and was busy all the time but for the "
     "first moment.",
     x="time",
+    until=25,
 )
 
 # %%
@@ -58,18 +59,21 @@ predict("16.P1", guess_1, time_line)
 python, gpu, done = time_line(6, 1, 3, wait=True)
 plots.timeline(
     {"Python sends": python, "GPU computes": gpu},
-    f"each waits for the other: {done} in place of 19. The shorter the orders, the worse: where an order "
-    "takes the GPU as long as it takes Python to send it, half of all its time is lost.",
+    f"each waits for the other: {done} in place of 19. (Worst where an order takes the GPU as long as "
+    f"Python to send it: for six of 1 and 1 it is {time_line(6, 1, 1, wait=True)[2]} in place of "
+    f"{time_line(6, 1, 1, wait=False)[2]}.)",
     x="time",
+    until=25,
 )
 
 # %% [markdown]
 # ## The double
-# Most of us have no GPU at hand. The library has a **double** of one: arrays that behave like CuPy's, which is NumPy on a
-# GPU, with its refusals, computed by NumPy. It knows nothing of speed, but it **counts**:
+# Most of us have no GPU at hand. The library has a stand-in, the **double**: arrays that behave like those of CuPy,
+# which is NumPy on a GPU, computed by NumPy. It refuses what CuPy refuses, and some things more that CuPy would let pass
+# quietly. It knows nothing of speed, but it **counts**:
 #
 # - `to_device`: arrays sent there,
-# - `to_host`: arrays fetched,
+# - `to_host`: arrays fetched, with `x.get()`, which waits too,
 # - `syncs`: times that Python waited for a number: `float(x)`, `x.item()`, `if x > 0:`, `print(x)`.
 
 # %%
@@ -78,17 +82,18 @@ with double() as counts:  # in here "gpu" is the double
     y = (x * x).sum()  # nothing comes back
     print("sent", counts.to_device, "| waited", counts.syncs)
     print("the sum is", float(y), "| waited", counts.syncs)
-    for what in ("np.exp(x)", "x + np.ones((2, 2))", "[1, 2, 3][x[0, 0]]"):
+    # not NumPy's function; not beside an array of the CPU; no index for a list of Python:
+    for what in ("np.exp(x)", "x + np.ones((2, 2))", "[1, 2, 3][x[1, 0].astype(int)]"):
         try:
             eval(what)
         except TypeError as error:
-            print(f"{what:<22} TypeError: {str(error)[:70]}")
+            print(f"{what:<32} TypeError: {str(error)[:60]}")
 
 # %% [markdown]
 # ## Exercise 16.1: one number back
 # To clip gradients (lesson 13) one needs their joint norm: the root of the sum of all squares, of all arrays. They lie on
 # the device. Write `my_total_norm(grads)`, which returns a Python number, and waits **once**, however many arrays there
-# are.
+# are. (`+`, `*`, `** 0.5` and methods such as `.sum()` happen on the device.)
 
 
 # %%
@@ -100,8 +105,8 @@ def my_total_norm(grads):
 check("16.1", my_total_norm)
 
 # %%
-# A training step of a GPT on the double: forward, backward, AdamW. Nobody prints anything. Guess: how many
-# times does Python wait in this step?
+# A training step of a GPT on the double: forward, backward, AdamW. Guess: how many times does Python
+# wait in this step?
 guess_2 = 0  ### SOLUTION
 story = load_corpus("stories-zh").train[:20_000]
 ids = np.array((characters := CharTokenizer.train(story)).encode(story))
@@ -157,12 +162,11 @@ tenth = run(1, careful)
 arrays = len(list(GPT(config, seed=None).parameters()))
 plots.bars(
     {
-        name: {"batches sent": sent, "waits": syncs + fetched}
-        for name, (sent, fetched, syncs) in counted.items()
+        name: {"arrays sent": sent, "waits": syncs + fetched}
+        for name, (sent, fetched, syncs) in (counted | {"careful, each tenth": tenth}).items()
     },
     f"the model has {arrays} arrays of parameters: the careless one waits 1 + 2 times {arrays}, in every "
-    f"step; the careful one {tenth[1] + tenth[2]} times, in every tenth. Counted on the double: no GPU was "
-    "asked.",
+    "step; the careful one twice, in every tenth. Counted on the double: no GPU was asked.",
     y="in one step",
 )
 
@@ -214,9 +218,9 @@ def my_break_even(overhead, gpu, cpu):
 check("16.3", my_break_even)
 
 # %%
-# Your CPU, measured: a matrix product with rows of 256 numbers. And an ASSUMED GPU: 20 microseconds for each
-# order, and rows that cost a fiftieth. From how many rows on would it be faster? Guess "1", "10" or "1000".
-guess_3 = "10"  ### SOLUTION
+# Your CPU, measured: a matrix product with rows of 256 numbers. And an ASSUMED GPU: 100 microseconds for its
+# orders, rows that cost a fiftieth. From how many rows on would it be faster? Guess "1", "100" or "10000".
+guess_3 = "100"  ### SOLUTION
 w = np.random.default_rng(0).standard_normal((256, 256)).astype(np.float32)
 
 
@@ -232,17 +236,17 @@ def microseconds(rows):
 sizes = [1, 4, 16, 64, 256, 1024, 4096]
 cpu = [microseconds(rows) for rows in sizes]
 per_row = (cpu[-1] - cpu[-3]) / (sizes[-1] - sizes[-3])  # of many rows
-gpu_line = [20 + rows * per_row / 50 for rows in sizes]
-nanoseconds = [round(1000 * v) for v in (20, per_row / 50, per_row)]
+gpu_line = [100 + rows * per_row / 50 for rows in sizes]
+nanoseconds = [round(1000 * v) for v in (100, per_row / 50, per_row)]
 even = use("16.3")(*nanoseconds)  # any unit will do, if it is the same for all three
 predict("16.P3", guess_3, even)
 
 # %%
 plots.curves(
     {"this CPU, measured": (sizes, cpu), "a GPU, assumed": (sizes, gpu_line)},
-    "each axis in powers of ten. With few rows the overhead is all, and the CPU is faster; the lines "
-    f"cross near {even:,.0f} rows. A letter that is written alone is one row; a batch of 32 windows of 64 "
-    "letters is 2048.",
+    "each axis in powers of ten. With few rows the overhead is all, and the CPU is faster; "
+    f"from {even:,.0f} rows on (computed) the GPU. A letter that is written alone is one row; a batch of 32 "
+    "windows of 64 letters is 2048.",
     x="rows",
     y="microseconds",
     log=True,
@@ -253,7 +257,7 @@ plots.curves(
 #
 # **Two questions without code**
 # 1. Why does the library's AdamW not look whether a gradient is too large, with an `if`?
-# 2. You measure a step on a GPU with `time.perf_counter()` before and after, and it takes no time at all. Why?
+# 2. You measure a step on a GPU with `time.perf_counter()` before and after, and it takes almost no time. Why?
 #
 # <details><summary>Answers</summary>
 #

@@ -882,7 +882,7 @@ def anywhere_by_logarithm(x):
 
 
 def even_by_counting(overhead, gpu, cpu):
-    for n in range(1, 10_000):
+    for n in range(1, 1_000_000):
         if overhead + n * gpu < n * cpu:
             return n
     return float("inf")

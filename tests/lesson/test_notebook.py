@@ -155,7 +155,7 @@ def test_reveal_shows_an_answer_that_runs_and_the_library(capsys):
         (8, 7.97, "right"), (7, 8.5, "close"), (64, 7.97, "not what happens"),
         ("yes", "Yes", "right"), ("0", 0.0, "right"), ("many", 3.0, "not what happens"),
         ((3, 5), (3, 5), "right"), (True, False, "not what happens"), (0, 0.0, "right"),
-        (1e-3, 0.0, "not what happens"),
+        (1e-3, 0.0, "not what happens"), (100, "100", "right"), (10, "100", "not what happens"),
     ],
 )  # fmt: skip
 def test_a_guess_beside_the_truth(capsys, guess, truth, verdict):

@@ -104,9 +104,7 @@ def test_maps_over_curves(drawn):
 
 
 def test_bars_in_groups_with_their_heights(drawn):
-    plots.bars(
-        {"one": {"a": 1.0, "b": 2.5}, "two": {"a": 3, "b": 0.5}}, "see", y="size", line=1.0
-    )
+    plots.bars({"one": {"a": 1.0, "b": 2.5}, "two": {"a": 3, "b": 0.5}}, "see", y="size", line=1.0)
     figure, _ = drawn[0]
     assert {"one", "two", "a", "b", "1.00", "2.50", "3", "0.50"} <= set(texts(figure))
     assert [p.get_height() for p in figure.axes[0].patches] == [1.0, 3.0, 2.5, 0.5]

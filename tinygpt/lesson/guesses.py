@@ -334,7 +334,7 @@ GUESSES: dict[str, Guess] = {
         ),
     ),
     "16.P3": Guess(
-        lambda rows: min(("1", "10", "1000"), key=lambda n: abs(np.log(float(n)) - np.log(rows))),
+        lambda rows: min(("1", "100", "10000"), key=lambda n: abs(np.log(float(n)) - np.log(rows))),
         lambda rows: f"From {rows:,.0f} rows on, with these assumptions and on this machine.",
     ),
 }

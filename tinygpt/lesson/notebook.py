@@ -88,6 +88,8 @@ def _read_guess(guess: Any, right: Any) -> Any:
         if fraction:  # "1/16", "6%"
             with contextlib.suppress(ValueError, ZeroDivisionError):
                 guess = float(fraction[1]) / float(fraction[2] or 100)
+    if isinstance(right, str) and isinstance(guess, int | float) and not isinstance(guess, bool):
+        guess = f"{guess:g}"  # 100 where "100" is a choice
     if isinstance(right, str) and right in ("yes", "no"):
         words = {"y": "yes", "n": "no", "true": "yes", "false": "no"}
         guess = str(guess).strip().strip("\"'.!").lower()

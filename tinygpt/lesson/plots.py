@@ -176,9 +176,14 @@ def tokens(rows: Mapping[str, Sequence[str]], what_to_see: str) -> None:
 
 
 def timeline(
-    rows: Mapping[str, Sequence[tuple[float, float]]], what_to_see: str, *, x: str
+    rows: Mapping[str, Sequence[tuple[float, float]]],
+    what_to_see: str,
+    *,
+    x: str,
+    until: float | None = None,
 ) -> None:
-    """Who does what when: name -> (start, length) of each piece of work, numbered."""
+    """Who does what when: name -> (start, length) of each piece of work, numbered. until: the end
+    of the axis, so that two can be compared."""
     figure = pictures.new_figure(7, 0.6 * len(rows) + 0.9)
     axes = figure.subplots()
     for y, pieces in enumerate(rows.values()):
@@ -187,6 +192,7 @@ def timeline(
             axes.barh(y, length, 0.7, start, **style)
             axes.text(start + length / 2, y, str(i + 1), ha="center", va="center", fontsize=8)
     axes.set_yticks(range(len(rows)), list(rows), fontsize=9)
+    axes.set_xlim(0, until)
     axes.invert_yaxis()
     axes.set_xlabel(x)
     axes.spines[["top", "right"]].set_visible(False)

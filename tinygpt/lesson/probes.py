@@ -54,10 +54,11 @@ class Evidence:
 
 def sentence(e: Evidence) -> tuple[str, str]:
     """(what is certain, a question that leads on), or ("", "")."""
-    for probe in (neighbour, other_form, factor, deaf, place, time, some_factor):
-        found = probe(e)
-        if found is not None:
-            return found
+    with np.errstate(all="ignore"):  # inf - inf, in somebody's results
+        for probe in (neighbour, other_form, factor, deaf, place, time, some_factor):
+            found = probe(e)
+            if found is not None:
+                return found
     return "", ""
 
 

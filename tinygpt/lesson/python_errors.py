@@ -40,6 +40,9 @@ EXPLAINED: tuple[tuple[str, str, str], ...] = (  # kind, words in the message, w
      "You index a single number: it has no [...]."),
     ("TypeError", r"can't multiply sequence by non-int",
      "A tuple or list times a number is no arithmetic: multiply each of its elements."),
+    ("TypeError", r"Implicit conversion to a NumPy array is not allowed",
+     "A NumPy function gets an array of the device: stay there, with the array's methods or its "
+     "own module, and bring back one number, float(x), at the end."),
     ("TypeError", r"only integer scalar arrays can be converted to a scalar index",
      "In a[b:c] and range(b), b and c are one number each: an array of several stands there."),
     ("TypeError", r"float\(\) argument must be .*, not 'method'",

@@ -70,6 +70,20 @@ def absolute_values(grads):
     return float(sum(abs(g).sum() for g in grads))
 
 
+def squared_in_place(grads):
+    for g in grads:
+        g *= g
+    return math.sqrt(float(sum(g.sum() for g in grads)))
+
+
+def summed_before_the_square(grads):
+    return math.sqrt(float(sum(g.sum() ** 2 for g in grads)))
+
+
+def means_added(grads):
+    return math.sqrt(float(sum((g * g).mean() for g in grads)))
+
+
 def asked_twice(grads):
     total = sum((g * g).sum() for g in grads)
     return math.sqrt(float(total)) if float(total) > 0 else 0.0
@@ -90,11 +104,12 @@ def on_the_device(function, grads) -> Outputs:
         before = counts.syncs + counts.to_host
         result = function(placed)
         waits = counts.syncs + counts.to_host - before
+        same = all(np.array_equal(to_cpu(p), g) for p, g in zip(placed, grads, strict=True))
     if result is None:
-        return {"norm": None, "times that Python waits": None}
+        return {"norm": None, "times that Python waits": None, "grads stay as they were": None}
     if isinstance(result, DeviceArray):
         raise FormError("what you return is still on the device: float(x) brings a number back")
-    return {"norm": result, "times that Python waits": waits}
+    return {"norm": result, "times that Python waits": waits, "grads stay as they were": same}
 
 
 TOTAL_NORM = Exercise(
@@ -112,8 +127,8 @@ TOTAL_NORM = Exercise(
     wrongs=(
         Wrong(
             a_number_from_each,
-            "The norm is right. But float() of each array makes Python wait for the device each "
-            "time, and the device then waits for Python.",
+            "The norm is right. But each array brings something back, by float(), .item() or "
+            ".get(): Python waits for the device each time, and the device then for Python.",
             "What can be added up before anything comes back?",
             (an_item_from_each, all_fetched),
         ),
@@ -163,8 +178,25 @@ TOTAL_NORM = Exercise(
             "How long is the way 3 east and 4 north?",
         ),
         Wrong(
+            squared_in_place,
+            "The norm is right. But the gradients are squared in place: *= writes into them, and "
+            "the optimizer wants them as they were.",
+            "Which sign makes a new array?",
+        ),
+        Wrong(
+            summed_before_the_square,
+            "You add up first and square then. Each number is squared by itself.",
+            "How long is the way 3 east and 4 north: is it 7?",
+        ),
+        Wrong(
+            means_added,
+            "You take means of the squares. A norm is the root of their sum.",
+            "How long are four steps of 1 in four directions together?",
+        ),
+        Wrong(
             asked_twice,
-            "The norm is right. You bring it back twice.",
+            "The norm is right. You make Python wait twice: for the number, or for an `if` about "
+            "it.",
             "Where could the number be kept?",
         ),
         Wrong(
@@ -177,12 +209,11 @@ TOTAL_NORM = Exercise(
     hints=(
         "(g * g).sum() of an array on the device is on the device too, and so is a sum of these. "
         "Only float() brings a number back. How often is it needed?",
-        "The same for the heaviest parcel in some far stores:\n\n"
-        "    heaviest = None\n"
-        "    for store in stores:              # all of this happens there\n"
-        "        w = store.max()\n"
-        "        heaviest = w if heaviest is None else xp.maximum(heaviest, w)\n"
-        "    return ____(heaviest)             # one telephone call",
+        "The same for the weight of all parcels in some far stores:\n\n"
+        "    weight = 0\n"
+        "    for store in stores:\n"
+        "        weight = weight + store.____()    # this happens there\n"
+        "    return ____(weight)                   # one telephone call",
     ),
 )
 
@@ -256,6 +287,29 @@ def over_everything(x):
     return e / e.sum()
 
 
+def axis_one(x):
+    return _softmax(x, array_module(x), 1)
+
+
+def everything_at_once(x):
+    xp = array_module(x)
+    e = xp.exp(x - x.max())
+    return e / e.sum()
+
+
+def written_into_x(x):
+    x -= x.max(axis=-1, keepdims=True)
+    array_module(x).exp(x, out=x)
+    x /= x.sum(axis=-1, keepdims=True)
+    return x
+
+
+def shifted_in_place(x):
+    x -= x.max(axis=-1, keepdims=True)
+    e = array_module(x).exp(x)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
 def axis_lost(x):
     xp = array_module(x)
     e = xp.exp(x - x.max(axis=-1, keepdims=True))
@@ -269,12 +323,14 @@ def row_after_row(x):
 
 def on_both(function, x) -> Outputs:
     """On the CPU, then on the double of a GPU: results, where they lie, how often Python waits."""
-    here = function(x.copy())
+    given = x.copy()
+    here = function(given)
     with double() as counts:
         placed = to_device(x, "gpu")
         before = counts.syncs + counts.to_host + counts.to_device
         there = function(placed)
         moved = counts.syncs + counts.to_host + counts.to_device - before
+        same = np.array_equal(given, x) and np.array_equal(to_cpu(placed), x)
         result = to_cpu(there) if isinstance(there, DeviceArray) else there
     if here is None and there is None:
         return {"on the CPU": None, "on the GPU": None}
@@ -283,6 +339,7 @@ def on_both(function, x) -> Outputs:
         "on the GPU": result,
         "it lies where x lies": isinstance(there, DeviceArray),
         "crossings": moved,
+        "x stays as it was": bool(same),
     }
 
 
@@ -296,6 +353,8 @@ ANYWHERE = Exercise(
         Case((normal(820, 3, 5),)),
         Case((normal(821, 4, 4),), "rows and columns are equal in number"),
         Case((normal(822, 2, 3) * 2000,), "large scores"),
+        Case((normal(824, 5),), "a single axis"),
+        Case((normal(825, 2, 3, 4),), "three axes"),
         Case((normal(823, 2, 6).astype(np.float32),), "float32 must stay float32"),
     ),
     wrongs=(
@@ -348,6 +407,18 @@ ANYWHERE = Exercise(
             over_everything,
             "You divide by the sum of everything.",
             "Over which axis is the sum, and is the axis kept?",
+            (everything_at_once,),
+        ),
+        Wrong(
+            axis_one,
+            "Axis 1 is the last one of two. There may be one axis, or three.",
+            "Which number names the last axis, however many there are?",
+        ),
+        Wrong(
+            written_into_x,
+            "The result is right, but x itself is changed, and it belongs to the caller.",
+            "Which sign makes a new array?",
+            (shifted_in_place,),
         ),
         Wrong(
             axis_lost,
@@ -432,6 +503,18 @@ def yes_or_no(overhead, gpu, cpu):
     return gpu < cpu
 
 
+def brackets_forgotten(overhead, gpu, cpu):
+    return math.inf if gpu >= cpu else overhead // cpu - gpu + 1
+
+
+def searched_up_to_1000(overhead, gpu, cpu):
+    return next((n for n in range(1, 1001) if overhead + n * gpu < n * cpu), math.inf)
+
+
+def rounded(overhead, gpu, cpu):
+    return math.inf if gpu >= cpu else round(overhead / (cpu - gpu)) + 1
+
+
 def overhead_of_both(overhead, gpu, cpu):
     return math.inf if gpu >= cpu else 2 * overhead // (cpu - gpu) + 1
 
@@ -447,6 +530,8 @@ BREAK_EVEN = Exercise(
         Case((50, 8, 8), "a row costs the same"),
         Case((30, 9, 4), "a row costs more there"),
         Case((3, 1, 20), "a single row is enough"),
+        Case((100_000, 8, 9), "a large overhead, little saved"),
+        Case((100, 2, 62), "1.67 rows would do"),
     ),
     wrongs=(
         Wrong(
@@ -515,6 +600,21 @@ BREAK_EVEN = Exercise(
             "How many rows does it take to save the overhead?",
         ),
         Wrong(
+            brackets_forgotten,
+            "Division binds more tightly than minus: a // b - c is (a // b) - c.",
+            "Where must brackets stand?",
+        ),
+        Wrong(
+            searched_up_to_1000,
+            "You look no further than 1000 rows.",
+            "How can the number be computed?",
+        ),
+        Wrong(
+            rounded,
+            "round() goes to the nearest whole number. It is cut down, and then one more.",
+            "With 1.67 rows both are equal: which is the first whole number above?",
+        ),
+        Wrong(
             overhead_of_both,
             "You count the overhead twice.",
             "How often is a batch sent?",
@@ -523,10 +623,9 @@ BREAK_EVEN = Exercise(
     hints=(
         "With n rows the GPU takes overhead + n gpu, the CPU n cpu. Each row saves cpu - gpu. "
         "How many are needed to save more than the overhead? What if a row saves nothing?",
-        "The same for a season ticket, which pays from some number of rides on:\n\n"
-        "    if with_ticket >= without:\n"
-        "        return ____\n"
-        "    return ticket // (without - ____) + ____",
+        "The same for a season ticket: it costs 60, and saves 3 with each ride. After 20 rides "
+        "both ways cost the same, after 21 the ticket is cheaper. With 61 in place of 60 it is "
+        "21, too. Which division is that, and what is added?",
     ),
 )
 
