@@ -624,8 +624,8 @@ BREAK_EVEN = Exercise(
         "With n rows the GPU takes overhead + n gpu, the CPU n cpu. Each row saves cpu - gpu. "
         "How many are needed to save more than the overhead? What if a row saves nothing?",
         "The same for a season ticket: it costs 60, and saves 3 with each ride. After 20 rides "
-        "both ways cost the same, after 21 the ticket is cheaper. With 61 in place of 60 it is "
-        "21, too. Which division is that, and what is added?",
+        "both ways cost the same, after 21 the ticket is cheaper; with 61 in place of 60 after "
+        "21, too:\n\n    rides = ticket // ____ + ____",
     ),
 )
 
