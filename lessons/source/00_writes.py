@@ -151,28 +151,31 @@ predict("00.P2", guess_2, story, another)
 # ## Does it look the answers up?
 # Many people think that a GPT searches its training text and copies. Let us see. It was
 # trained on nine tenths of 20 000 stories, which can be made again. Now it writes 24 stories at once, and we
-# look for each of them, up to its line end, in all that it was trained on.
+# look for each of them, up to its line end, in all 20 000 stories, a few more than it was trained on.
 #
 # **Guess:** how many of the 24 stand there, word for word?
 
 # %%
 rows = model.generate([tokenizer.encode("\nOne day, ")] * 24, 240, seed=0)
 written = [tokenizer.decode(row).split("\n")[1] for row in rows]
-trained_on = "".join(stories(ENGLISH))
+all_stories = "".join(stories(ENGLISH))
 guess_3 = 0  ### SOLUTION
-predict("00.P3", guess_3, written, trained_on)
+predict("00.P3", guess_3, written, all_stories)
 
 # %%
 sentences = [s for text in written for s in text.split(". ")[:-1]]
-new = [s for s in sentences if s not in trained_on]
+new = [s for s in sentences if s not in all_stories]
 print(f"{len(sentences) - len(new)} of its {len(sentences)} sentences stand there; these do not:")
 print("\n".join(f"    {s}" for s in new[:8]))
-print(f"it was trained on {len(trained_on):,} letters, and has {model.num_parameters():,} numbers")
+print(
+    f"{len(all_stories):,} letters, of which it saw nine tenths; it has {model.num_parameters():,} numbers"
+)
 
 # %% [markdown]
-# It has learned short building blocks well, and puts them together anew; and now and then it writes what
-# nobody ever wrote, mistakes among it. There is no text in it: so few numbers could not hold so many letters.
-# Every letter was a draw from chances that it computed.
+# It has learned short building blocks well, and puts them together anew; and now and then it writes what nobody ever
+# wrote, mistakes among it. It does not keep its text: so few numbers could hardly hold so many letters. (A model that
+# reads a short text again and again does learn it by heart: lesson 14.) Every letter was a draw from chances that it
+# computed.
 
 # %% [markdown]
 # ## How good is it?
@@ -236,5 +239,6 @@ plots.texts(
 #
 # </details>
 #
-# **Next:** change the prompt in `tell`, or `n`. Lesson 02 shows which way better numbers lie, 05 what
-# the loss is, 07 how the model looks back, 13 how far to step. What you did so far: `progress()`.
+# **Next:** change the prompt in `tell`, or `n`. Then lesson 01: which way better numbers lie. 02 shows how a program
+# finds that way, 05 what the loss is, 07 how the model looks back, 13 how far to step. What you did so far:
+# `progress()`.

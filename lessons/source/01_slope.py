@@ -2,7 +2,7 @@
 # # 01 Slope and step: which way is down?
 #
 # A model is made of many numbers, its *weights*. One more number says how wrong it is. To make that one smaller,
-# ask of each weight: **if it rises a little, does the error rise or fall, and how fast?** Then take a small step
+# ask of each weight: **if it rises a little, does the loss rise or fall, and how fast?** Then take a small step
 # down. That is training.
 #
 # After this lesson you can
@@ -193,9 +193,9 @@ def far_from_0(rate, steps=20):
 predict("01.P1", guess_1, far_from_0)
 
 # %% [markdown]
-# So the learning rate has a limit. For $f = a x^2$ a step takes off $2 a x$ times the rate, and above the rate $1/a$ it
-# lands farther out each time. In the valley $a$ is 2 across and 0.1 along: the steep direction sets the limit, 0.5, and
-# the flat one must be walked with that.
+# So the learning rate has a limit. For $f = a x^2$ a step takes off $2 a x$ times the rate, and above the rate $1/a$
+# it lands farther out each time. In the valley $a$ is 2 across and 0.1 along: the steep direction sets the limit, 0.5,
+# and the flat one must be walked with that.
 #
 # ## How small a step to try?
 # The other step, $\varepsilon$, only serves to look around. The slope of a curve is meant for *small* steps. So:
@@ -218,9 +218,10 @@ predict("01.P2", guess_2, error_of)
 # | 0.01 | 847 and 836 | 11 / 20 = 0.55 |
 # | 0.001 | 842 and 841 | 1 / 2 = 0.5 |
 #
-# What is left of the difference is **rounding**. With numbers $u$ apart, the slope is off by up to about
-# $u / \varepsilon$: that *grows* when $\varepsilon$ shrinks. The other error shrinks: for $f = x^3$, whose slope is $3 x^2$,
-# both sides give $\frac{(x + \varepsilon)^3 - (x - \varepsilon)^3}{2 \varepsilon} = 3 x^2 + \varepsilon^2$. So in all
+# What is left of the difference is **rounding**. With numbers $u$ apart, the slope is off by up to about $u /
+# \varepsilon$: that *grows* when $\varepsilon$ shrinks. The other error shrinks: for $f = x^3$, whose slope is $3
+# x^2$, both sides give $\frac{(x + \varepsilon)^3 - (x - \varepsilon)^3}{2 \varepsilon} = 3 x^2 + \varepsilon^2$. So
+# in all
 #
 # $$\text{error} \approx \frac{u}{\varepsilon} + \varepsilon^2$$
 
@@ -295,6 +296,6 @@ plots.curves(
 # back. What you did so far: `progress()`.
 
 # %%
-# The library's own check of a gradient, in its shortest form: your loop is in it. (f may have many results; L
-# makes one number of them, with random weights dy. Whole numbers become floats in its first line.)
+# The library's own check of a gradient, in its shortest form: your loop is in it. (f may have many results;
+# L makes one number of them, with random weights dy. Whole numbers become floats in its first line.)
 show(gradcheck.check.check_gradient_plain)

@@ -1,17 +1,15 @@
 # %% [markdown]
 # # 02 The tape: how a program finds its own slopes
 #
-# A model has a million numbers, and training asks for each of them: if it rises a little, does the *loss*
-# (one number: how wrong the model is) rise or fall, and how fast? Nobody writes these slopes down. The program finds them, by remembering
-# what it did and going back.
+# A model has a million numbers, and training asks for each of them: if it rises a little, does the *loss* (one number:
+# how wrong the model is) rise or fall, and how fast? Nobody writes them down one by one. The program finds them by going back.
 #
 # After this lesson you can
 # 1. write an operation together with its way back (`my_mul`),
 # 2. hand a gradient on to where it came from (`my_send`),
 # 3. go back through any computation in the right order (`my_backward`).
 #
-# *Time: 35 minutes for you, 5 seconds for the machine. Needs: slopes of sums and products, and Python
-# classes.*
+# *Time: 35 minutes for you, 5 seconds for the machine. Needs lesson 01 (slopes), slopes of products, and Python classes.*
 
 # %% [markdown]
 # ## One number, two ways
@@ -216,5 +214,6 @@ print(f"the library: slope for a {a.grad}, for b {b.grad}")
 #
 # </details>
 #
-# **Next:** the engine is `tinygpt/autograd/engine.py`, 220 lines. In a cell of your own, write
-# `def minus(self, other): ...`, then `Node.__sub__ = minus`, and try $a \cdot a - b$.
+# **Next:** the engine is `tinygpt/autograd/engine.py`, 220 lines. In a cell of your own, write `def minus(self,
+# other): ...`, then `Node.__sub__ = minus`, and try $a \cdot a - b$. Then lesson 03: slopes of whole arrays. What you
+# did so far: `progress()`.

@@ -9,8 +9,8 @@
 # 2. undo a broadcast (`my_unbroadcast`),
 # 3. write both gradients of a matrix product (`my_matmul`), also for a batch of texts.
 #
-# *Time: 40 minutes for you, 8 seconds for the machine. Needs lesson 02 (`backward` and `dy`), matrix products
-# and the axes of NumPy arrays.*
+# *Time: 40 minutes for you, 8 seconds for the machine. Needs lessons 01 (a check by trying) and 02 (`backward`, `dy`),
+# matrix products and the axes of NumPy arrays.*
 
 # %%
 import numpy as np
@@ -72,8 +72,8 @@ check("03.1", my_sum)
 
 # %% [markdown]
 # ## What is copied is summed
-# Now the other way round. In `y = x + b`, with the shapes (3, 4) and (4,), NumPy puts an axis in front of `b` and copies
-# it down: `b[0]` is used in three rows. By hand, with what arrives at `y`:
+# Now the other way round. In `y = x + b`, with the shapes (3, 4) and (4,), NumPy puts an axis in front of `b` and
+# copies it down: `b[0]` is used in three rows. By hand, with what arrives at `y`:
 #
 # | dy | b[0] | b[1] | b[2] | b[3] |
 # |---|---|---|---|---|
@@ -113,8 +113,8 @@ check("03.2", my_unbroadcast)
 # y = \begin{pmatrix} 11 & 2 \\ 39 & 6 \end{pmatrix} \quad
 # dy = \begin{pmatrix} 10 & 1 \\ 1 & 2 \end{pmatrix}$$
 #
-# The 2 in `x[0, 1]` meets the weights 4 and 1: once in `y[0, 0]`, once in `y[0, 1]`. So its slope is
-# $10 \cdot 4 + 1 \cdot 1 = 41$. The weight 3 meets 1 in row 0 and 5 in row 1: its slope is $10 \cdot 1 + 1 \cdot 5 = 15$.
+# The 2 in `x[0, 1]` meets the weights 4 and 1: once in `y[0, 0]`, once in `y[0, 1]`. So its slope is $10 \cdot 4 + 1
+# \cdot 1 = 41$. The weight 3 meets 1 in row 0 and 5 in row 1: its slope is $10 \cdot 1 + 1 \cdot 5 = 15$.
 #
 # $$dx = \begin{pmatrix} 30 & 41 \\ 3 & 6 \end{pmatrix} \qquad dw = \begin{pmatrix} 15 & 11 \\ 26 & 14 \end{pmatrix}$$
 
@@ -148,8 +148,8 @@ predict("03.P1", guess_1, those_that_run)
 # runs over the *last* axis of `a` and the *first* of `b`.
 #
 # `x` has C columns and `w` the shape (C, D). Before them `x` may have any axes: a single text is (T, C), a batch of B
-# texts (B, T, C), and then `y` and `dy` are (B, T, D). All texts use the same `w`. `a.reshape(-1, a.shape[-1])` makes one
-# tall matrix of all rows.
+# texts (B, T, C), and then `y` and `dy` are (B, T, D). All texts use the same `w`. `a.reshape(-1, a.shape[-1])` makes
+# one tall matrix of all rows.
 
 
 # %%
@@ -173,8 +173,8 @@ check("03.3", my_matmul)
 
 # %% [markdown]
 # ## In a real GPT
-# Where a GPT multiplies by weights inside its layers, it is `y = x w + b`, with a bias `b` of shape (D,) that is added to
-# every row. Below that is made of **your** two functions.
+# Where a GPT multiplies by weights inside its layers, it is `y = x w + b`, with a bias `b` of shape (D,) that is added
+# to every row. Below that is made of **your** two functions.
 #
 # **Guess.** The same small GPT, the same 30 steps, once with the library's `linear` and once with this one. How
 # far apart are the two last losses: 1, 0.01 or 0?

@@ -49,8 +49,8 @@ guess_1 = 7  ### SOLUTION
 predict("04.P1", guess_1, "猫 sat")
 
 # %% [markdown]
-# Bytes alone are already ids, 0 to 255, and every text can be written. (Characters are 150,000.) But the list is long,
-# and a model has to learn that `t` `h` `e` belong together.
+# Bytes alone are already ids, 0 to 255, and every text can be written. (With an id for each character there would be
+# 150,000.) But the list is long, and a model has to learn that `t` `h` `e` belong together.
 #
 # ## Exercise 04.1: merge a pair
 # BPE makes *one* new id of two that are often neighbours. The first free one is 256. By hand, with the pair (1, 2):
@@ -87,7 +87,8 @@ def my_best_pair(ids):
 check("04.2", my_best_pair)
 
 # %%
-# Count, merge, repeat: that is all of the training. Two hundred times, on stories; here are the first pieces.
+# Count, merge, repeat: that is all of the training. Two hundred times, on stories; here are the first
+# pieces.
 merge, best_pair = use("04.1"), use("04.2")
 
 
@@ -146,9 +147,9 @@ print([pieces[i].decode(errors="replace") for i in encode(list(sentence.encode("
 # ## Exercise 04.4: decode
 # A model writes ids. Write `my_decode(ids, pieces)`: the text. `pieces` is a dict from id to bytes.
 #
-# A token is a piece of *bytes*, and a character may be cut in two: the 3 bytes of 猫 may lie in two tokens. And a
-# model may stop in the middle of a character. `some_bytes.decode("utf-8", errors="replace")` puts the sign � where bytes
-# are no character, one for the beginning of a character that does not go on. `b"".join(...)` joins pieces of bytes.
+# A token is a piece of *bytes*, and a character may be cut in two: the 3 bytes of 猫 may lie in two tokens. And a model
+# may stop in the middle of a character. `some_bytes.decode("utf-8", errors="replace")` puts the sign � where bytes are
+# no character, one for the beginning of a character that does not go on. `b"".join(...)` joins pieces of bytes.
 
 
 # %%
@@ -165,8 +166,8 @@ print(decode(ids, pieces), "|", decode(ids[:-2], pieces))
 print("there and back:", decode(ids, pieces) == text)
 
 # %%
-# Your merges were learned from English stories. Guess: how many ids does a Chinese story take with them, for
-# each character: 0.3, 1 or 3?
+# Your merges were learned from English stories. Guess: how many ids does a Chinese story take with them,
+# for each character: 0.3, 1 or 3?
 guess_2 = 3  ### SOLUTION
 
 
@@ -215,8 +216,8 @@ plots.bars(
 #
 # </details>
 #
-# **Next:** put `learn(learned_from, 400)` in the cell above: where do the bars go? Then lesson 05. What you did so far:
-# `progress()`.
+# **Next:** put `learn(learned_from, 400)` in the cell above: where do the bars go? Then lesson 05. What you did so
+# far: `progress()`.
 
 # %%
 # The library's training, in its plain form: yours. One thing more: it cuts the text at the ends of words

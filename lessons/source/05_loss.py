@@ -9,8 +9,8 @@
 # 2. write the gradient of cross-entropy (`my_cross_entropy`) and train a model on it,
 # 3. compute the loss below which such a model cannot get (`my_floor`), and say why accuracy is no loss.
 #
-# *Time: 40 minutes for you, 10 seconds for the machine. Needs lesson 02 (what `backward` and `dy`
-# are) and some NumPy: axes, indexing with arrays.*
+# *Time: 40 minutes for you, 10 seconds for the machine. Needs lesson 02 (`backward` and `dy`), logarithms, and some
+# NumPy: axes, indexing with arrays.*
 
 # %% [markdown]
 # ## How surprised were you?
@@ -267,7 +267,7 @@ plots.panels(
 #
 # </details>
 #
-# **Next:** set `spread = 5` in the Markov chain and run all again. Where is the floor now? What you did
+# **Next:** set `spread = 5` in the chain and run all again. Where is the floor? Then lesson 06. What you did
 # so far: `progress()`.
 
 # %%

@@ -35,7 +35,7 @@ plots.tokens(
 # %%
 # Guess: a piece of text of nine letters, "Mia went ". How many questions with an answer are in it?
 guess_1 = 8  ### SOLUTION
-predict("06.P1", guess_1, "Mia went")
+predict("06.P1", guess_1, "Mia went ")
 
 # %% [markdown]
 # ## Exercise 06.1: windows and their answers
@@ -83,7 +83,8 @@ for row_x, row_y in zip(x, y):
 # Write the way back. `ids` may have one axis or more, and `dy` has one more than they, the columns of the table.
 #
 # Beware of `dtable[ids] += dy`: NumPy reads all rows first, adds, and writes them back, so of an id that comes twice
-# one addition is lost. A loop over the places loses nothing; a hint names a function of NumPy that is quicker.
+# one addition is lost. A loop over the places loses nothing; a hint names a function of NumPy that is quicker. (In a
+# GPT a letter's row is no scores, but C numbers about it, its *embedding*.)
 
 
 # %%
@@ -117,8 +118,8 @@ check("06.2", my_embedding)
 # | `step()` | the optimizer | goes a step against the gradients |
 # | `zero_grad()` | the optimizer | forgets the gradients |
 #
-# Why is there something to forget? Here, as in PyTorch, gradients **add up**, so that a batch that is too large for the
-# memory can be taken in parts.
+# Why is there something to forget? Here, as in PyTorch, gradients **add up**, so that a batch that is too large for
+# the memory can be taken in parts.
 
 # %% [markdown]
 # ## Exercise 06.3: train
@@ -149,8 +150,9 @@ check("06.3", my_train)
 # %%
 # The model, as this library writes models: a Parameter is an array that wants gradients, a Module has some.
 # Three hundred batches of 32 windows, in your loop, on your look-up and (lesson 05) your cross-entropy:
-# `swap` puts them in the place of the library's. SGD, stochastic gradient descent, is the step of lesson 01.
-# Its learning rate, lr, is large: a slope is a mean over 1024 places, and few of them are about one letter.
+# `swap` puts them in the place of the library's. SGD, stochastic gradient descent, is the step of lesson
+# 01. Its learning rate, lr, is large: a slope is a mean over 1024 places, and few of them are about one
+# letter.
 train = use("06.3")
 
 
@@ -176,7 +178,7 @@ print("the loss of every 50th batch:", [round(v, 2) for v in losses[::50]])
 
 # %% [markdown]
 # ## One forgotten line
-# The same loop, as if `zero_grad` were missing. There is no error, and with it the loss above went down to about 2.
+# The same loop without `zero_grad`. Python reports no error. (With the line the loss went down to about 2.)
 #
 # **Guess.** Where does it stand after 300 batches without it: about 1, 2, 3 or 4?
 
@@ -216,8 +218,8 @@ plots.curves(
 )
 
 # %%
-# The same on Chinese stories, whose characters are more and rarer (so lr is larger). A Chinese character and
-# a letter say differently much: the two losses cannot be compared. And what such models write:
+# The same on Chinese stories, whose characters are more and rarer (so lr is larger). A Chinese character
+# says more than a letter: the two losses cannot be compared. And what such models write:
 chinese = load_corpus("stories-zh").train[:60_000]
 zh = CharTokenizer.train(chinese)
 ids_zh = np.array(zh.encode(chinese))
@@ -242,7 +244,7 @@ print(repr(write(model, tokenizer, "M", 70, np.random.default_rng(1))))
 print(repr(write(model_zh, zh, chinese.strip()[0], 30, np.random.default_rng(1))))
 
 # %% [markdown]
-# Each letter fits the one before it; what is longer fits by chance. A better model must look further back:
+# Each letter fits the one before it; what is longer fits by chance. A better model looks further back:
 # **attention**, lesson 07.
 #
 # **Two questions without code**
@@ -261,6 +263,6 @@ print(repr(write(model_zh, zh, chinese.strip()[0], 30, np.random.default_rng(1))
 
 # %%
 # The library's look-up. On the way back add_rows is the np.add.at (on a GPU too), and dtable is a function,
-# so that a few rows can be added to a table that is large. (@op, array_module and the like: lesson 02 and the
+# so that a few rows can be added to a table that is large. (@op: lesson 03; array_module: lesson 16 and the
 # file tinygpt/backend.py.)
 show(embedding)

@@ -22,8 +22,8 @@ from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, 
 from tinygpt.lesson.storyteller import load
 from tinygpt.nn.attention import attention, one_head
 
-# A small GPT, trained on little stories, letter by letter. It has 3 layers, one after the other, each with
-# 4 heads: 4 such looks, side by side.
+# The storyteller of lesson 00, a small GPT, letter by letter. It has 3 layers, one after the other, each
+# with 4 heads: 4 such looks, side by side.
 model, tokenizer = load()
 prompt = "\nMia went to the park with a cat. She"
 seen = model.trace(tokenizer.encode(prompt))  # every intermediate, by name
@@ -40,21 +40,22 @@ plots.attention(
 
 # %% [markdown]
 # ## Three vectors for each letter
-# The model makes three vectors of D numbers at each of S positions:
+# A letter is a row of C numbers, at first its embedding (lesson 06). Three learned matrices make three vectors of D
+# numbers of it, at each of S positions:
 #
 # - the **query** $q$: what I am looking for,
 # - the **key** $k$: what I offer, to be found by,
 # - the **value** $v$: what I pass on.
 #
-# A key fits a query if $q \cdot k = q_1 k_1 + \dots + q_D k_D$ is large. By hand, with $q = (1, 0)$: the
-# keys $(1, 0)$, $(0, 1)$, $(1, 1)$ have the products 1, 0, 1. Divided by $\sqrt D$ they are the scores;
-# softmax (lesson 05) makes weights of these, and the result is the weighted mean of the values:
+# A key fits a query if $q\cdot k=q_1k_1+\dots+q_Dk_D$ is large. By hand, $q=(1,0)$: the keys $(1,0)$, $(0,1)$, $(1,1)$
+# have the products 1, 0, 1. Divided by $\sqrt D$ they are the scores; softmax (lesson 05) makes weights of these, and
+# the result is the weighted mean of the values:
 #
-# $$y = \sum_s w_s\, v_s, \qquad w = \text{softmax}\!\left(\frac{q \cdot k_1}{\sqrt D}, \frac{q \cdot k_2}{\sqrt D}, \dots\right)$$
+# $$y=\sum_s w_s\,v_s,\qquad w=\text{softmax}\!\left(\frac{q\cdot k_1}{\sqrt D},\frac{q\cdot k_2}{\sqrt D},\dots\right)$$
 
 # %%
-# How large are such products? q and k hold D = 64 independent random numbers with the mean 0 and the standard
-# deviation 1. What is the standard deviation of q . k: 1, 8 or 64?
+# How large are such products? q and k hold D = 64 independent random numbers with the mean 0 and the
+# standard deviation 1. What is the standard deviation of q . k: 1, 8 or 64?
 guess_1 = 8  ### SOLUTION
 rng = np.random.default_rng(0)
 many_q, many_k = rng.standard_normal((2, 10_000, 64))
@@ -64,9 +65,9 @@ for size in (1, 8):
     print(f"four scores of size {size}: the weights {np.round(w / w.sum(), 4)}")
 
 # %% [markdown]
-# With large scores one weight is nearly 1 and all others nearly 0 (the second line above); to move a score a
-# little then changes almost nothing, so there is hardly a slope to learn from. Divided by $\sqrt D$ they have
-# size 1.
+# With large scores one weight is nearly 1 and all others nearly 0 (the second line above); to move a score a little
+# then changes almost nothing, so there is hardly a slope to learn from. Divided by $\sqrt D$, products of such numbers
+# have size 1.
 #
 # ## Exercise 07.1: one query
 # Write the three steps. Loops are fine; so is NumPy: `keys @ q` gives all the products at once. `exp` must
@@ -175,8 +176,8 @@ print(f"loss with the one swapped in:      {swapped:.6f}")
 # **Guess:** without the mask, does the loss end above or below the floor?
 
 # %%
-# You need not read this cell: it makes the text, the two wrong attentions, and trains three models. (It says
-# twice how often a wrong one ran.)
+# You need not read this cell: it makes the text, the two wrong attentions, and trains three models. (It
+# says twice how often a wrong one ran.)
 V, T = 8, 16
 rng = np.random.default_rng(0)
 chances, text = rng.dirichlet(0.5 * np.ones(V), size=V), [0]
@@ -286,10 +287,11 @@ plots.attention(
 #
 # </details>
 #
-# **Next:** put 2 in place of 1 layer in `train`. What you did so far: `progress()`.
+# **Next:** put `n_layer=2` in `train`: does the loss without a mask change? Then lesson 08: heads, and the way back.
+# What you did so far: `progress()`.
 
 # %%
-# The library's own, for one head of one text: yours, line by line. `visible` is the mask, and HIDDEN, -1e30,
-# stands for minus infinity: beside any other score its exp is 0. (show(attention) has the form that runs, for
-# all heads and texts, in tiles.)
+# The library's own, for one head of one text: yours, line by line. `visible` is the mask, and HIDDEN,
+# -1e30, stands for minus infinity: beside any other score its exp is 0. (show(attention) has the form that
+# runs, for all heads and texts, in tiles.)
 show(one_head)

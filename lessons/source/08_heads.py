@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 Attention, heads and the way back
 #
-# In lesson 07 attention looked, and nothing was learned: its way back was `None`. Here you write it; and what makes one
+# In lesson 07 your attention only looked: its way back was `None`. Here you write it; and what makes one
 # attention many, its *heads*: several small attentions side by side.
 #
 # After this lesson you can
@@ -9,8 +9,8 @@
 # 2. split channels into heads and lay them side by side again (`my_split_heads`, `my_merge_heads`),
 # 3. train a GPT on your own attention, and say where heads meet.
 #
-# *Time: 45 minutes for you, 9 seconds for the machine. Needs lessons 03 (the gradients of a matrix product), 05 (softmax)
-# and 07 (attention and its mask).*
+# *Time: 45 minutes for you, 9 seconds for the machine. Needs lessons 03 (the gradients of a matrix product), 05
+# (softmax) and 07 (attention and its mask).*
 
 # %%
 import math
@@ -52,8 +52,8 @@ predict("08.P1", guess_1, softmax, [0.5, 0.3, 0.2])
 
 # %% [markdown]
 # ## Through a softmax
-# $y_i$ is $e^{x_i}$ divided by the sum of all $e^{x_j}$. If $x_i$ rises, $e^{x_i}$ rises as fast as it is large, so $y_i$
-# gains $y_i$. But the sum rises too, by the fraction $y_i$ of itself, so **each** $y_j$ loses $y_i y_j$:
+# $y_i$ is $e^{x_i}$ divided by the sum of all $e^{x_j}$. If $x_i$ rises, $e^{x_i}$ rises as fast as it is large, so
+# $y_i$ gains $y_i$. But the sum rises too, by the fraction $y_i$ of itself, so **each** $y_j$ loses $y_i y_j$:
 #
 # $$\text{slope of } y_j \text{ in } x_i: \quad y_i \text{ (where } j = i\text{)} \; - \; y_i\, y_j$$
 #
@@ -61,7 +61,7 @@ predict("08.P1", guess_1, softmax, [0.5, 0.3, 0.2])
 #
 # $$dx_i = y_i \Big( dy_i - \sum_j dy_j\, y_j \Big)$$
 #
-# *What arrives, measured against its mean by weight.* By hand, with $y = (0.5, 0.3, 0.2)$ and $dy = (10, 0, 0)$: the
+# *What arrives, minus its weighted mean.* By hand, with $y = (0.5, 0.3, 0.2)$ and $dy = (10, 0, 0)$: the
 # mean is 5, so $dx = (0.5 \cdot 5,\; -0.3 \cdot 5,\; -0.2 \cdot 5) = (2.5, -1.5, -1)$.
 
 # %% [markdown]
@@ -92,8 +92,8 @@ check("08.1", my_softmax_op)
 
 # %% [markdown]
 # ## Exercise 08.2: one head, there and back
-# One head of one text: $s=qk^T/\sqrt D$, $w=\text{softmax}(s)$, $y=wv$. From behind: $y=wv$ is a product (lesson 03), which
-# gives $dw$ and $dv$. Then $ds$ through the softmax, and a product again, with a division.
+# One head of one text: $s=qk^T/\sqrt D$, $w=\text{softmax}(s)$, $y=wv$. From behind: $y=wv$ is a product (lesson 03),
+# which gives $dw$ and $dv$. Then $ds$ through the softmax, and a product again, with a division.
 #
 # By hand, two letters and D = 1: $v=(10,20)$, $dy=(1,1)$, and
 #
@@ -101,8 +101,8 @@ check("08.1", my_softmax_op)
 #
 # The hidden score got 0: its weight is 0. **The mask needs no line of its own on the way back.**
 #
-# Write `backward`: `dq`, `dk`, `dv`. T stands for queries and for keys, so **no shape will warn you**: write beside each
-# line whether its axes are (queries, keys) or (keys, queries).
+# Write `backward`: `dq`, `dk`, `dv`. T stands for queries and for keys, so **no shape will warn you**: write beside
+# each line whether its axes are (queries, keys) or (keys, queries).
 
 # %%
 causal_mask, softmax_op = use("07.2"), use("08.1")
@@ -165,7 +165,8 @@ print(f"largest slope {abs(theirs).max():.4f}, largest difference {abs(theirs - 
 
 # %% [markdown]
 # ## Heads
-# A query has C numbers, *channels*. H heads share them, D = C / H each, and each head is an attention of its own.
+# Each position has C numbers, *channels*, for its queries. H heads share them, D = C / H each: what lesson 07 called a
+# query is the share of one head.
 #
 # | channel of a letter, C = 6 | 0 | 1 | 2 | 3 | 4 | 5 |
 # |---|---|---|---|---|---|---|
@@ -194,8 +195,8 @@ def my_merge_heads(y):
 check("08.4", my_merge_heads)
 
 # %%
-# The values of head 2 become 0, in the first layer of the trained model. Guess: how many of the 3 other heads
-# of this layer give another result?
+# The values of head 2 become 0, in the first layer of the trained model. Guess: how many of the 3 other
+# heads of this layer give another result?
 guess_2 = 0  ### SOLUTION
 q, k, v = (seen[f"h.0.attn.{name}"] for name in "qkv")  # (1, 4, T, D) each
 without = v.copy()
@@ -229,7 +230,8 @@ print(f"the heads, each through its rows, added up: off by {abs(parts - merge(y)
 
 
 # %%
-# Split, attention and merge, there and back, all yours. (The way back of a split is a merge, and vice versa.)
+# Split, attention and merge, there and back, all yours. (The way back of a split is a merge, and vice
+# versa.)
 def split_op(qkv, n_head):  # q, k and v arrive side by side, (B, T, 3 C)
     def backward(dys):
         return np.concatenate([merge(dy) for dy in dys], axis=-1)
@@ -325,8 +327,8 @@ for name in ("stories", "stories-zh"):
 #
 # </details>
 #
-# **Next:** put `n_head=1` in `train`: how close to the floor does it come in as many steps? Then lesson 09: how does a letter know *where* it
-# stands? What you did so far: `progress()`.
+# **Next:** put `n_head=1` in `train`: how close to the floor does it come in as many steps? Then lesson 09: how does a
+# letter know *where* it stands? What you did so far: `progress()`.
 
 # %%
 # The library's softmax, there and back: yours, with the derivation. Your lines of 08.2 are in the backward

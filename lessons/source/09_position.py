@@ -8,7 +8,7 @@
 # 2. turn queries and keys so that a score knows the distance (`my_turn`), or take the distance off (`my_alibi`),
 # 3. say which of four ways to mark positions still works in a text that is longer than all in training.
 #
-# *Time: 45 minutes for you, 12 seconds for the machine. Needs lessons 07 (attention) and 08 (its way back, heads).*
+# *Time: 45 minutes for you, 12 seconds for the machine. Needs lessons 06 (the loop), 07 (attention) and 08 (heads).*
 
 # %%
 import math
@@ -34,9 +34,9 @@ plots.tokens(
 
 # %% [markdown]
 # ## Exercise 09.1: does the order count?
-# Complete `my_order_test(layer, x, i, j)`. `layer` is any function that takes a row for each token, or its id (then x is
-# (T,)), and gives a row for each. Exchange rows i and j of x, run the layer on both, and return **by how much the last
-# row of its output changes**: the largest absolute difference, a number.
+# Complete `my_order_test(layer, x, i, j)`. `layer` is any function that takes a row for each token, or its id (then x
+# is (T,)), and gives a row for each. Exchange rows i and j of x, run the layer on both, and return **by how much the
+# last row of its output changes**: the largest absolute difference, a number.
 #
 # `x` itself stays as it is. Beware: `x[i]` of an array is a *view*, a window onto the row, and no copy. So
 # `x[i], x[j] = x[j], x[i]`, which exchanges elements of a list, loses a row here. `x[[j, i]]`, with a list, is a
@@ -76,8 +76,8 @@ for position in ("none", "learned", "sinusoidal", "rotary", "alibi"):
     )
 
 # %% [markdown]
-# 6e-17 is 0 but for rounding. (With two layers the mask alone tells something: the animal that stands first has seen
-# fewer words than the other, and the second layer notices.)
+# 1e-16 or less is 0 but for rounding. (With two layers the mask alone tells something: the animal that stands first
+# has seen fewer words than the other, and the second layer notices.)
 #
 # **Positions give order.** Four ways:
 #
@@ -123,8 +123,8 @@ def my_turn(x, positions, base=10_000.0):
 check("09.2", my_turn)
 
 # %%
-# A query and a key of 16 random numbers. Three products: the query at 3 and the key at 1; both 100 places on;
-# the query at 1 and the key at 3. Guess: how many different numbers are these?
+# A query and a key of 16 random numbers. Three products: the query at 3 and the key at 1; both 100 places
+# on; the query at 1 and the key at 3. Guess: how many different numbers are these?
 guess_2 = 2  ### SOLUTION
 turn = use("09.2")
 q, k = np.random.default_rng(0).standard_normal((2, 1, 16))
@@ -143,8 +143,9 @@ predict("09.P2", guess_2, score)
 #
 # $$-\,\text{slope}_h \cdot (i - j), \qquad \text{slope}_h = 2^{-8h/H} \quad\text{for the heads } h = 1, \dots, H$$
 #
-# (H a power of 2). By hand, H = 2: the slopes are $2^{-4} = 1/16$ and $2^{-8} = 1/256$. A key 16 places back loses 1 in the first head, so
-# its weight is 2.7 times smaller; in the second head it loses 1/16, next to nothing. One head sees near, the other far.
+# (H a power of 2). By hand, H = 2: the slopes are $2^{-4} = 1/16$ and $2^{-8} = 1/256$. A key 16 places back loses 1
+# in the first head, so its weight is 2.7 times smaller; in the second head it loses 1/16, next to nothing. One head
+# sees near, the other far.
 #
 # Keys after the query (j > i) are hidden in any case: what stands there does not matter.
 
@@ -159,8 +160,8 @@ check("09.3", my_alibi)
 
 # %% [markdown]
 # ## How long may a text be?
-# Many believe that positions let a text be long. Let us see. Four models of one layer learn stories, each with another
-# way, from windows of **32** letters. Then they read pieces of **128**: we look at the loss at each place.
+# Many believe that positions let a text be long. Let us see. Four models of one layer learn stories, each with a way
+# of its own, from windows of **32** letters. Then they read pieces of **128**: we look at the loss at each place.
 
 
 # %%
@@ -272,7 +273,8 @@ print(f"largest difference of the losses: {abs(mine - losses['alibi']).max():.0e
 
 # %%
 # Four ways as pictures. Below: the score of a query at 31, and of one at 100, with the keys before it. What
-# is added to an embedding goes through the matrices that make q and k (random ones here); rotary turns these.
+# is added to an embedding goes through the matrices that make q and k (random ones here); rotary turns
+# these.
 C, back = 32, np.arange(32)
 rng = np.random.default_rng(0)
 to_q, to_k = rng.standard_normal((2, C, C)) / math.sqrt(C)
@@ -309,8 +311,8 @@ plots.maps_over_curves(
 )
 
 # %% [markdown]
-# So a position says **where**, and not more. Beyond the trained length it is new: a vector that was never trained, or a
-# turn that was never seen. ALiBi's steepest head never looks so far; the flat ones take a mean of much.
+# So a position says **where**, and not more. Beyond the trained length it is new: a vector that was never trained, or
+# a turn that was never seen. ALiBi's steepest head never looks so far; the flat ones take a mean of much.
 #
 # **Two questions without code**
 # 1. Rotary's scores depend on the distance only. Why does its loss rise beyond the window?
@@ -323,7 +325,7 @@ plots.maps_over_curves(
 #
 # </details>
 #
-# **Next:** put `WINDOW = 64`: where do the curves rise now, and which hardly at all? What you did so far: `progress()`.
+# **Next:** put `WINDOW = 64`: where do the curves rise now? Then lesson 10. What you did so far: `progress()`.
 
 # %%
 # The library's rotary: first the plain form, then the one that runs, whose way back is the turn back.

@@ -48,8 +48,8 @@ plots.with_and_without(
 )
 
 # %%
-# The square of the spread is the variance, mean((x - mean(x)) ** 2). The same is mean(x * x) - mean(x) ** 2.
-# Numbers about 40 000 with the spread 1, in float32 (7 digits): is the second form about 1, "yes" or "no"?
+# The square of the spread is the variance, mean((x - mean(x)) ** 2). The same is mean(x * x) - mean(x) ** 2,
+# for numbers about 40 000 with the spread 1, in float32 (7 digits), too? Guess "yes" or "no".
 guess_1 = "no"  ### SOLUTION
 far = (40_000 + np.random.default_rng(0).standard_normal((4, 64))).astype(np.float32)
 predict("10.P1", guess_1, far)
@@ -65,8 +65,8 @@ predict("10.P1", guess_1, far)
 # $n = (-1, -1, 1, 1)$.
 #
 # ## Exercise 10.1
-# Write `my_normed`: n and s, s with an axis of size 1 at the end. Rows lie along the **last** axis. There is a row whose
-# numbers are about 40 000, in float32.
+# Write `my_normed`: n and s, s with an axis of size 1 at the end. Rows lie along the **last** axis. There is a row
+# whose numbers are about 40 000, in float32.
 
 
 # %%
@@ -78,8 +78,8 @@ def my_normed(x, eps=1e-5):
 check("10.1", my_normed)
 
 # %%
-# And the way back? n = s (x - mean), so n rises with x as fast as s, and dx = s dn. Guess: does the gradient
-# check accept that, "yes" or "no"?
+# And the way back? n = s (x - mean), so n rises with x as fast as s, and dx = s dn. Guess: does the
+# gradient check accept that, "yes" or "no"?
 guess_2 = "no"  ### SOLUTION
 normed = use("10.1")
 
@@ -99,9 +99,9 @@ predict("10.P2", guess_2, check_gradient, s_times_dn, row)
 #
 # - $s$, **directly**, where $i = j$;
 # - $-s/C$, by **the mean**: it rises by $1/C$;
-# - by **the variance**, in two steps. It rises by $2(x_j-\text{mean})/C$, and $s$, its $-1/2$-th power, falls by $s^3/2$ for
-#   each unit of it. So $s$ falls by $s^3 (x_j-\text{mean})/C$, which is $s^2 n_j/C$; and $n_i$, that is $s$ times
-#   $(x_i-\text{mean})$, by $s\,n_i n_j/C$.
+# - by **the variance**, in two steps. It rises by $2(x_j-\text{mean})/C$, and $s$, its $-1/2$-th power, falls by
+#   $s^3/2$ for each unit of it. So $s$ falls by $s^3 (x_j-\text{mean})/C$, which is $s^2 n_j/C$; and $n_i$, that is
+#   $s$ times $(x_i-\text{mean})$, by $s\,n_i n_j/C$.
 
 # %% [markdown]
 # Times what arrives, $dn_i$, and summed over $i$:
@@ -111,8 +111,8 @@ predict("10.P2", guess_2, check_gradient, s_times_dn, row)
 # By hand, with $n = (-1, -1, 1, 1)$, $s = 1$ and $dn = (4, 0, 0, 0)$: the means are 1 and −1, so $dx = (2, -2, 0, 0)$.
 #
 # ## Exercise 10.2: layer norm, there and back
-# After the norm, each channel has a weight and a bias of its own, which are learned: $y = n\,w + b$. The same weight and
-# bias serve **every row**. Write `backward`: `dx`, `dw`, `db`. What arrives at n is not dy.
+# After the norm, each channel has a weight and a bias of its own, which are learned: $y = n\,w + b$. The same weight
+# and bias serve **every row**. Write `backward`: `dx`, `dw`, `db`. What arrives at n is not dy.
 
 
 # %%
@@ -162,10 +162,11 @@ print(check_gradient(op(norm), row, np.ones(8), np.zeros(8)))
 #
 # $$y = x + f(x)$$
 #
-# x goes two ways into y. So a gradient comes back on two ways, and one of them leads straight on, past $f$, whatever $f$
-# does. Where a number is used twice, its slopes add (lesson 02).
+# x goes two ways into y. So a gradient comes back on two ways, and one of them leads straight on, past $f$, whatever
+# $f$ does. Where a number is used twice, its slopes add (lesson 02).
 #
-# By hand, $f(x) = x^2$, whose slope is $2x$. At $x = 5$, with $dy = 10$: straight on 10, through the square 100.
+# By hand, $f(x) = x^2$, whose slope is $2x$. At $x = 5$, with $dy = 10$: straight on 10, through the square 100,
+# together 110.
 #
 # ## Exercise 10.3: a residual
 # `branch(x)` is $f$ as an op: it returns its result and its own way back. Return $y$ and the way back of the whole.
@@ -227,8 +228,8 @@ print(
 )
 
 # %%
-# Guess: each layer adds about the same variance again (its input is normed to spread 1). What is the spread,
-# the root of the variance, after 24 layers with both?
+# Guess: each layer adds about the same variance again (its input is normed to spread 1). What is the
+# spread, the root of the variance, after 24 layers with both?
 guess_3 = 4  ### SOLUTION
 predict("10.P3", guess_3, deeps["both"][0])
 
@@ -257,9 +258,9 @@ plots.with_and_without(
 )
 
 # %% [markdown]
-# For the **size** of numbers and gradients the norm is enough. But look at the third panel: without a residual, 24 layers
-# stir the input beyond recognition. **The residual keeps the input**; with both, a quarter of what comes out (1 in a
-# spread of 4). With the residual alone it drowns in what the layers add, which no norm keeps small.
+# For the **size** of numbers and gradients the norm is enough. But look at the third panel: without a residual, 24
+# layers stir the input beyond recognition. **The residual keeps the input**; with both, a quarter of what comes out (1
+# in a spread of 4). With the residual alone it drowns in what the layers add, which no norm keeps small.
 
 
 # %%
@@ -307,7 +308,8 @@ print("\n".join(table))
 #
 # </details>
 #
-# **Next:** put `size=0.2` in `deep`: which of the four stay below 20? Then lesson 11. What you did so far: `progress()`.
+# **Next:** put `size=0.2` in `deep`: in the first panel, which of the four curves end below 20? Then lesson 11. What
+# you did so far: `progress()`.
 
 # %%
 # The library's layer norm: the formula line by line, the three ways, then the form that runs.

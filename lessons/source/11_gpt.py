@@ -1,16 +1,16 @@
 # %% [markdown]
-# # 11 The MLP and the whole GPT: every line your own
+# # 11 The MLP and the whole GPT: put together from your own ops
 #
-# Attention lets letters look at each other. Then each letter by itself thinks about what it found: the *MLP*. With it, a
-# GPT is complete, and here you put yours together out of what you have written since lesson 03.
+# Attention lets letters look at each other. Then each letter by itself thinks about what it found: the *MLP*. With it
+# a GPT is complete: here you put yours together out of what you have written.
 #
 # After this lesson you can
 # 1. write the GELU and its gradient (`my_gelu`),
 # 2. count the parameters of GPT-2 by hand, and say where they are (`my_count`),
 # 3. write a block and the whole model (`my_block`, `my_gpt`), and train it.
 #
-# *Time: 50 minutes for you, 9 seconds for the machine. Needs lessons 03 (products), 08 (attention) and 10 (norm, residual).
-# What you skipped, `use` takes from the library.*
+# *Time: 50 minutes for you, 9 seconds for the machine. Needs lessons 03 (products), 05 (loss), 06 (look-up), 08
+# (attention) and 10 (norm, residual).*
 
 # %%
 import math
@@ -41,8 +41,8 @@ predict("11.P1", guess_1, gelu)
 
 # %% [markdown]
 # ## The MLP
-# It widens a letter's C numbers to 4 C, bends each of them by itself, and narrows them to C again. Without the bend two
-# matrices in a row would be one. GPT-2's bend is the GELU (Gaussian error linear unit), here in its tanh form:
+# It widens a letter's C numbers to 4 C, bends each of them by itself, and narrows them to C again. Without the bend
+# two matrices in a row would be one. GPT-2's bend is the GELU (Gaussian error linear unit), here in its tanh form:
 #
 # $$y = x\,\frac{1+t}{2} \qquad t = \tanh(u) \qquad u = c\,(x + a x^3) \qquad c = \sqrt{2/\pi},\; a = 0.044715$$
 
@@ -87,13 +87,13 @@ check("11.1", my_gelu)
 # | ln_2 | norm | |
 # | mlp | c_fc, GELU, c_proj | (C, 4 C) and (4 C, C) |
 # | *at the end:* ln_f | norm | |
-# | head | the table wte once more: scores for V letters | (C, V), not new |
+# | scores | the table wte once more (no attention head) | (C, V), not new |
 #
-# The names are GPT-2's. V letters, T = block_size places, n_layer blocks, C = n_embd numbers for each letter. Each matrix
-# of a block has a bias besides, one number for each column; each norm a weight and a bias.
+# The names are GPT-2's. V letters, T = block_size places at most, n_layer blocks, C = n_embd numbers for each letter.
+# Each matrix of a block has a bias besides, a number for each column; each norm a weight and a bias.
 
 # %%
-# GPT-2 small has C = 768. Guess: how many times as many parameters as the attention of a block has its MLP?
+# GPT-2 small has C = 768. Guess: a block's MLP has how many times as many parameters as its attention?
 guess_2 = 2  ### SOLUTION
 predict("11.P2", guess_2, 768)
 
@@ -140,9 +140,9 @@ plots.bars(
 # %% [markdown]
 # ## Exercise 11.3: a block
 # Now put it together. A block is two lines of the drawing: the letters look at those before them, then each thinks by
-# itself; and both **add** to the stream (lesson 10), which itself is never normed. `ln_1`, `attn`, `ln_2` and `mlp` are
-# functions that take x and give something of its shape. x will be a *Tensor*, an array that knows its way back: calls, +,
-# [ ], @ and .T are what both have.
+# itself; and both **add** to what goes straight on (lesson 10), which is never normed itself. `ln_1`, `attn`, `ln_2`
+# and `mlp` are functions that take x and give something of its shape. x will be a *Tensor*, an array that knows its
+# way back: use calls, +, [ ], @ and .T, which work for both.
 
 
 # %%
@@ -155,9 +155,9 @@ check("11.3", my_block)
 
 # %% [markdown]
 # ## Exercise 11.4: the model
-# From ids to scores: a row of `wte` for each id, plus the row of `wpe` of its place (the ids of a text stand at the places
-# 0, 1, 2, ...); the blocks, a list of functions of x; `ln_f`; and as the head the table again, on its side: a score for
-# each letter is the product of x with that letter's row. (The tables will be Tensors too.)
+# From ids to scores: a row of `wte` for each id, plus the row of `wpe` of its place (the ids of a text stand at the
+# places 0, 1, 2, ...); the blocks, a list of functions of x; `ln_f`; and as the head the table again, on its side: a
+# score for each letter is the product of x with that letter's row. (The tables will be Tensors too.)
 
 
 # %%
@@ -169,8 +169,9 @@ def my_gpt(ids, wte, wpe, blocks, ln_f):
 check("11.4", my_gpt)
 
 # %%
-# Your ops, each with its way back, as the library calls them: a product with bias (03), the look-up (06), the
-# loss (05), attention with heads (07, 08), the norm (10) and the GELU. (Nothing new: read it another time.)
+# Your ops, each with its way back, as the library calls them: a product with bias (03), the look-up (06),
+# the loss (05), attention with heads (07, 08), the norm (10) and the GELU. (Nothing new: read it another
+# time.)
 product, unbroadcast, head = use("03.3"), use("03.2"), use("08.2")
 split, merge = use("08.3"), use("08.4")
 
@@ -210,8 +211,8 @@ split_, merge_, attention_ = op(split_op), op(merge_op), op(attention_op)
 look_up_, loss_ = op(use("06.2")), op(use("05.2"))
 
 # %%
-# The whole: your model on your blocks on your ops (you need not read this cell). Its parameters lie in a GPT
-# of the library, so that both begin alike; of that GPT nothing else computes.
+# The whole: your model on your blocks on your ops (you need not read this cell). Its parameters lie in a
+# GPT of the library, so that both begin alike; of that GPT nothing else computes.
 block_of_yours, gpt_of_yours = use("11.3"), use("11.4")
 
 
@@ -317,7 +318,7 @@ print(model.describe())
 #
 # </details>
 #
-# **Next:** put `n_layer=4` in `train`, and count beforehand. Then lesson 13: how a step is made. What you did:
+# **Next:** put `n_layer=4` in `train`, and count beforehand. Then lesson 13: how a step is made. What you did so far:
 # `progress()`.
 
 # %%

@@ -1,19 +1,19 @@
 # %% [markdown]
 # # 13 The step: from a gradient to better weights
 #
-# The gradient $g$ points uphill, so we step against it; **how far** it does not say. The simplest step is
-# $w \leftarrow w - \text{lr} \cdot g$ with the *learning rate* lr. Its name is SGD; such a rule is an
-# *optimiser*. Too long a step flies out, too short a one never arrives.
+# The gradient $g$ points uphill, so we step against it; **how far** it does not say. SGD, the optimizer of lesson 06,
+# goes $w \leftarrow w - \text{lr}\cdot g$. A step that is too long flies out; one that is too short never arrives.
 #
 # After this lesson you can
 # 1. shorten a gradient that is too long, without turning it (`my_clip`),
 # 2. write AdamW, with its corrections and its decay (`my_adamw_step`),
 # 3. write a schedule with warm-up (`my_learning_rate`), and train a GPT with all three.
 #
-# *Time: 45 minutes for you, 10 seconds for the machine. Needs lessons 02, 05 and NumPy.*
+# *Time: 45 minutes for you, 10 seconds for the machine. Needs lessons 01 (a step, the valley), 05 (ln V) and 06
+# (batches, the loop).*
 
 # %%
-# You need not read this cell: it makes a valley, and lets an optimiser walk in it.
+# You need not read this cell: it makes a valley, and lets an optimizer walk in it.
 import math
 
 import numpy as np
@@ -70,7 +70,7 @@ predict("13.P1", guess_1, 3, 4, 12)
 
 # %% [markdown]
 # ## Exercise 13.1: clip
-# `grads` is a list of arrays, one for each layer. Change the arrays themselves (*in place*: `g *= factor`
+# `grads` is a list of arrays, one for each parameter. Change the arrays themselves (*in place*: `g *= factor`
 # changes an array, `g = g * factor` only gives a new one the same name). Never make a gradient longer, and
 # leave one that is 0 everywhere as it is.
 #
@@ -117,9 +117,9 @@ predict("13.P2", guess_2, Point, Adam)
 
 # %% [markdown]
 # ## Exercise 13.2: AdamW
-# First the decay of `w`; then `m` and `v`; then the step, with $m$ and $v$ corrected for this step only (`m_hat`, `v_hat`). All
-# in place on `w`, `m` and `v`; leave `g` as it is. `t` is the number of this step, counted from 1. Add `eps`
-# to the root, so that nothing is divided by 0.
+# First the decay of `w`; then `m` and `v`; then the step, with $m$ and $v$ corrected for this step only (`m_hat`,
+# `v_hat`). All in place on `w`, `m` and `v`; leave `g` as it is. `t` is the number of this step, counted from 1. Add
+# `eps` to the root, so that nothing is divided by 0.
 
 
 # %%
@@ -265,7 +265,7 @@ plots.curves(
 )
 
 # %% [markdown]
-# ## Four optimisers in one valley
+# ## Four optimizers in one valley
 # Back to the long valley, 100 times steeper across than along. Plain SGD; SGD with *momentum*, which steps
 # along a running sum of old gradients, like a heavy ball; Adam; and Adam without bias correction.
 #
@@ -314,10 +314,10 @@ plots.valley(
 #
 # </details>
 #
-# **Next:** walk in the valley with other learning rates, or turn it by 45 degrees: who suffers? What you did
-# so far: `progress()`.
+# **Next:** walk in the valley with other learning rates, or turn it by 45 degrees: who suffers? Then lesson 14:
+# learning or remembering. What you did so far: `progress()`.
 
 # %%
-# The library's own: first the paper's lines, which are yours; then `update`, the same in one new array only.
-# (AdamW decays w itself: the branch DECOUPLED.)
+# The library's own: first the paper's lines, which are yours; then `update`, the same in one new array
+# only. (AdamW decays w itself: the branch DECOUPLED.)
 show(Adam)

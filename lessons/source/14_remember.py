@@ -1,15 +1,15 @@
 # %% [markdown]
 # # 14 Remember or learn
 #
-# A model that has read a text often enough can say it by heart. That looks like learning, and the loss falls and falls.
-# How do you notice? And what helps?
+# A model that has read a text often enough can say it by heart. That looks like learning, and the loss falls and
+# falls. How do you notice? And what helps?
 #
 # After this lesson you can
 # 1. hold out a part of a text so that nothing of it is known (`my_split`),
 # 2. write dropout, there and back (`my_dropout`),
 # 3. stop in time (`my_early_stop`), and tell remembering from learning by two curves.
 #
-# *Time: 45 minutes for you, 9 seconds for the machine. Needs lessons 04 (ids), 06 (the loop) and 05 (the floor).*
+# *Time: 45 minutes for you, 9 seconds for the machine. Needs lessons 04 (ids), 05 (the floor) and 06 (the loop).*
 
 # %%
 import numpy as np
@@ -20,8 +20,9 @@ from tinygpt.nn.dropout import dropout
 from tinygpt.text import CharTokenizer, load_corpus
 
 # A text of eight letters, each of which depends on the one before (lesson 05). We made its chances, so we
-# know how low a loss on NEW text of this kind can be: the floor. (Below: how a loss is measured, and how a
-# model is trained, as in lessons 06 to 11.)
+# know how low a loss on NEW text of this kind can be: the floor. (That of lesson 05 was another: of the
+# best table for that very text.) Below: how a loss is measured, and how a model is trained, as in lesson
+# 06.
 V, T = 8, 16
 chances = np.random.default_rng(0).dirichlet(0.5 * np.ones(V), size=V)
 
@@ -126,8 +127,8 @@ for name in ("stories", "stories-zh"):
     )
 
 # %% [markdown]
-# Who learns the ids from everything never meets an unknown character, and is surprised by the first reader who types one.
-# (English has few letters: there it goes unnoticed.)
+# Whoever learns the ids from everything never meets an unknown character, and is surprised by the first reader who
+# types one. (English has few letters: there it goes unnoticed.)
 #
 # ## Exercise 14.2: dropout
 # One thing that helps: while training, each number is set to 0 with the chance p, other ones in every step, so that no
@@ -154,13 +155,13 @@ predict("14.P2", guess_2, drop(many, 0.6, np.random.default_rng(1), True)[0])
 
 # %% [markdown]
 # ## Exercise 14.3: stop in time
-# The second: stop, and keep the best. But a loss jumps about, so wait a little. Write `my_early_stop(losses, patience)`:
-# `losses` are the measurements on held-out text, in order. Training stops when `patience` measurements in a row were not
-# better than the best so far; if that never comes, at the last.
+# The second: stop, and keep the best. But a loss jumps about, so wait a little. Write `my_early_stop(losses,
+# patience)`: `losses` are the measurements on held-out text, in order. Training stops when `patience` measurements in
+# a row were not better than the best so far; if that never comes, at the last.
 #
 # Return the number of the best one and that of the last one that was measured, counted from 0. By hand, patience 2: of
-# 3.0, 2.0, 2.5, 2.1, 1.9 the best is number 1, and it stops at number 3: 1.9 is never measured. (In a real run the weights
-# of the best one are saved.)
+# 3.0, 2.0, 2.5, 2.1, 1.9 the best is number 1, and it stops at number 3: 1.9 is never measured. (In a real run the
+# weights of the best one are saved.)
 
 
 # %%
@@ -181,9 +182,9 @@ print(
 
 # %% [markdown]
 # ## Three ways
-# **Guess.** Ten times as much text, for as many steps; or dropout, yours, 0.4 (the library calls it after the embedding
-# and at the end of each branch); or to stop in time. Whose lowest loss on held-out text is nearest to the floor: "more
-# text", "dropout" or "stop"?
+# **Guess.** Ten times as much text, for as many steps; or dropout, yours, 0.4 (the library calls it after the
+# embedding and at the end of each branch); or to stop in time. Whose lowest loss on held-out text is nearest to the
+# floor: "more text", "dropout" or "stop"?
 
 # %%
 generator = np.random.default_rng(5)
@@ -242,7 +243,8 @@ plots.with_and_without(
 #
 # </details>
 #
-# **Next:** put `C=8` in `train`, a much smaller model: does it remember less, or only later? What you did so far: `progress()`.
+# **Next:** put `C=8` in `train`, a much smaller model: does it remember less, or only later? Then lesson 15: which
+# letter next. What you did so far: `progress()`.
 
 # %%
 # The library's: yours, but that a key decides what falls, so that the same can be drawn again.

@@ -1,15 +1,16 @@
 # %% [markdown]
 # # 15 Writing: which letter next?
 #
-# A model gives chances. Somebody must choose. "The likeliest, of course": it is the surest way to a boring text. Here you
-# write the usual rules, and the trick that makes writing quick.
+# A model gives chances. Somebody must choose. "The likeliest, of course": it is the surest way to a boring text. Here
+# you write the usual rules, and the trick that makes writing quick.
 #
 # After this lesson you can
 # 1. make chances hotter and colder (`my_temperature`),
 # 2. cut off what is unlikely, by number or by share (`my_top_k`, `my_top_p`),
 # 3. write without reading everything again (`my_cached_head`).
 #
-# *Time: 45 minutes for you, 9 seconds for the machine. Needs lessons 05 (softmax) and 07 (a head and its mask).*
+# *Time: 45 minutes for you, 9 seconds for the machine. Needs lessons 00 (the draw), 05 (softmax) and 07 (a head and
+# its mask).*
 
 # %%
 import math
@@ -28,8 +29,8 @@ model, tokenizer = load()  # the storyteller of lesson 00
 start = np.array([tokenizer.encode("\nOne day, ")])
 
 # %%
-# It always takes the likeliest letter, 700 times: four stories (a line each) and a piece. Guess: how many of
-# the four are different?
+# It always takes the likeliest letter, 700 times: four stories (a line each) and a piece. Guess: how many
+# of the four are different?
 guess_1 = 2  ### SOLUTION
 likeliest = tokenizer.decode(model.generate(start, 700, temperature=0)[0])
 lines = likeliest.strip().split("\n")[:-1]  # the last one is not at its end
@@ -39,12 +40,13 @@ predict("15.P1", guess_1, lines)
 print(likeliest.strip())
 
 # %% [markdown]
-# **The likeliest letter, again and again, makes a circle.** As soon as the last 128 letters, all that the model sees, are
-# the same as before, it must go on as before. And real text is not like that: its writers surprise you now and then.
+# **The likeliest letter, again and again, goes round in a circle.** As soon as the last 128 letters, all that the
+# model sees, are the same as before, it must go on as before. And real text is not like that: its writers surprise you
+# now and then.
 #
 # ## Exercise 15.1: temperature
-# So draw, by the chances (lesson 00). Before that they may be made *colder*, the likely likelier, or *hotter*, all more
-# alike: divide the scores by the temperature, and then take the softmax.
+# So draw, by the chances (lesson 00), made *colder* (the likely likelier) or *hotter* (all more alike) before: divide
+# the scores by the temperature, then take the softmax.
 #
 # By hand: scores 2 and 1, so the chances are 0.73 and 0.27. At 0.5 the scores are 4 and 2: 0.88 and 0.12. At 0, which
 # cannot divide, the likeliest gets 1 (of several the first).
@@ -62,9 +64,9 @@ check("15.1", my_temperature)
 
 # %% [markdown]
 # ## Exercise 15.2: the k likeliest
-# Each unlikely letter is drawn seldom, but there are many of them, and one is enough to spoil a word. *Top-k* keeps the k
-# likeliest; the others become 0, and those that are left are divided by their sum. By hand, k = 2: of (0.6, 0.2, 0.2) are
-# left (0.75, 0.25, 0).
+# Each unlikely letter is drawn seldom, but there are many of them, and one is enough to spoil a word. *Top-k* keeps
+# the k likeliest; the others become 0, and those that are left are divided by their sum. By hand, k = 2: of (0.6, 0.2,
+# 0.2) are left (0.75, 0.25, 0).
 #
 # Exactly k are left (all, if there are fewer): of several that are equally likely the ones with the **lower ids**.
 # `np.argsort(-p, kind="stable")` gives the ids from the likeliest down, equals in their order.
@@ -92,12 +94,12 @@ predict("15.P2", guess_2, scores)
 
 # %% [markdown]
 # ## Exercise 15.3: a share of the chance
-# Here one, there ten: no k fits everywhere. *Top-p* keeps, from the likeliest down, as many as it takes until they have
-# `share` of the chance together. **The one that crosses the share stays**; to meet it exactly is enough; of equals the lower
-# id comes first.
+# Here one, there ten: no k fits everywhere. *Top-p* keeps, from the likeliest down, as many as it takes until they
+# have `share` of the chance together. **The one that crosses the share stays**; to meet it exactly is enough; of
+# equals the lower id comes first.
 #
-# By hand, share = 0.7, of (0.2, 0.6, 0.2): first 0.6, which is less than 0.7; then the next, 0.2, with which it is 0.8. These
-# two are left: (0.25, 0.75, 0).
+# By hand, share = 0.7, of (0.2, 0.6, 0.2): first 0.6, which is less than 0.7; then the next, 0.2, with which it is
+# 0.8. These two are left: (0.25, 0.75, 0).
 
 
 # %%
@@ -109,7 +111,7 @@ def my_top_p(p, share):
 check("15.3", my_top_p)
 
 # %%
-# Are your chances the library's? Then for each rule eight stories, written by your functions.
+# Are your chances the library's? Then for each rule sixteen stories, written by your functions.
 temperature, top_k, top_p = use("15.1"), use("15.2"), use("15.3")
 apart = [
     abs(top_p(top_k(temperature(row, 0.8), 5), 0.9) - theirs).max()
@@ -184,14 +186,15 @@ for name in ("likeliest", "temperature 1.3", "top-p 0.9"):
 # %% [markdown]
 # ## Not everything again
 # To write letter 100 the model reads 99 letters, for letter 101 it reads 100, 99 of them again. But a head's keys and
-# values of a letter **never change**: they hang on what came before, and the mask hides what comes later. So keep them, and
+# values of a letter **never change**: they depend only on what came before. So keep them, and
 # ask with the new letter alone: a *KV cache*.
 
 # %% [markdown]
 # ## Exercise 15.4: a head that remembers
-# `q`, `k`, `v` are those of the **new** letters, one or several. `cache` is None at first, later the keys and values that
-# you returned last, a pair. Return the result for the new letters, and the new pair. The new queries are the **last** of all
-# positions: `causal_mask(2, 4)` of lesson 07 has two rows of four, True where one may look. (Scores are divided by √D.)
+# `q`, `k`, `v` are those of the **new** letters, one or several. `cache` is None at first, later the keys and values
+# that you returned last, a pair. Return the result for the new letters, and the new pair. The new queries are the
+# **last** of all positions: `causal_mask(2, 4)` of lesson 07 has two rows of four, True where one may look. (Scores
+# are divided by √D.)
 
 # %%
 causal_mask = use("07.2")
@@ -255,8 +258,8 @@ plots.curves(
 )
 
 # %%
-# Chinese: a small model, trained for a second, writes the likeliest, and then by your top-p. (小 is "little":
-# how often does it come in a row?)
+# Chinese: a small model, trained for a second, writes the likeliest, and then by your top-p. (小 is
+# "little": how often does it come in a row?)
 zh = CharTokenizer.train(load_corpus("stories-zh").train[:60_000])
 ids_zh = np.array(zh.encode(load_corpus("stories-zh").train[:60_000]))
 small = GPT(GPTConfig(zh.vocab_size, block_size=64, n_layer=1, n_head=4, n_embd=48), seed=0).train()
@@ -288,7 +291,8 @@ for name, rule in (("likeliest", rules["likeliest"]), ("top-p 0.9", rules["top-p
 #
 # </details>
 #
-# **Next:** add `"top-k 5"` to `rules`: where does its dot lie? What you did so far: `progress()`.
+# **Next:** add `"top-k 5"` to `rules`: where does its dot lie? Then lesson 16: on a GPU. What you did so far:
+# `progress()`.
 
 # %%
 # The library's chances: your three rules one after the other, and a fourth (min_p), for a batch of rows.

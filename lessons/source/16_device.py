@@ -9,8 +9,8 @@
 # 2. write an op that runs on both (`my_softmax_anywhere`),
 # 3. say from which size on a GPU pays (`my_break_even`).
 #
-# *Time: 40 minutes for you, 8 seconds for the machine. Needs lessons 05 (softmax), 06 (the loop), 08 (softmax's way back) and
-# 13 (the norm of all gradients). No GPU is needed: a double stands in for one.*
+# *Time: 40 minutes for you, 8 seconds for the machine. Needs lessons 05 (softmax), 06 (the loop), 08 (softmax's way
+# back) and 13 (the norm of all gradients). No GPU is needed: a double stands in for one.*
 
 # %%
 import math
@@ -26,7 +26,7 @@ from tinygpt.testing.strict_device import double
 from tinygpt.text import CharTokenizer, load_corpus
 
 
-# A drawing, not a measurement: six orders. To send one takes Python 1, to carry it out the GPU 3.
+# A drawing, not a measurement: six orders. Python needs 1 to send one, the GPU 3 to carry it out.
 def time_line(n, send, run, wait):
     """-> what Python does, what the GPU does: (start, length) of each, and when all is done"""
     now, free, python, gpu = 0, 0, [], []
@@ -69,8 +69,8 @@ plots.timeline(
 # %% [markdown]
 # ## The double
 # Most of us have no GPU at hand. The library has a stand-in, the **double**: arrays that behave like those of CuPy,
-# which is NumPy on a GPU, computed by NumPy. It refuses what CuPy refuses, and some things more that CuPy would let pass
-# quietly. It knows nothing of speed, but it **counts**:
+# which is NumPy on a GPU, computed by NumPy. It refuses what CuPy refuses, and some things more that CuPy would let
+# pass quietly. It knows nothing of speed, but it **counts**:
 #
 # - `to_device`: arrays sent there,
 # - `to_host`: arrays fetched, with `x.get()`, which waits too,
@@ -91,9 +91,9 @@ with double() as counts:  # in here "gpu" is the double
 
 # %% [markdown]
 # ## Exercise 16.1: one number back
-# To clip gradients (lesson 13) one needs their joint norm: the root of the sum of all squares, of all arrays. They lie on
-# the device. Write `my_total_norm(grads)`, which returns a Python number, and waits **once**, however many arrays there
-# are. (`+`, `*`, `** 0.5` and methods such as `.sum()` happen on the device.)
+# To clip gradients (lesson 13) one needs their joint norm: the root of the sum of all squares, of all arrays. They lie
+# on the device. Write `my_total_norm(grads)`, which returns a Python number, and waits **once**, however many arrays
+# there are. (`+`, `*`, `** 0.5` and methods such as `.sum()` happen on the device.)
 
 
 # %%
@@ -172,8 +172,8 @@ plots.bars(
 
 # %% [markdown]
 # ## Exercise 16.2: one op for both
-# `np.exp` is NumPy's, and CuPy's arrays want CuPy's. Nobody writes everything twice: `array_module(x)` is the module to
-# which x belongs. Write softmax so that it runs on both: the result lies where x lies, and **nothing crosses**.
+# `np.exp` is NumPy's, and CuPy's arrays want CuPy's. Nobody writes everything twice: `array_module(x)` is the module
+# to which x belongs. Write softmax so that it runs on both: the result lies where x lies, and **nothing crosses**.
 
 
 # %%
@@ -201,7 +201,7 @@ with double(), swap(softmax, softmax_op):
     print("on the CPU", here.round(2), "| on the double", there.numpy().round(2))
 
 # %% [markdown]
-# ## Exercise 16.3: from when on?
+# ## Exercise 16.3: from which size on?
 # An order to a GPU has a price of its own, the *overhead*, however little there is to do. By hand: overhead 100
 # microseconds, then 2 for each row; the CPU takes 9 for each row. 10 rows: 120 against 90. 20 rows: 140 against 180.
 #
@@ -218,8 +218,9 @@ def my_break_even(overhead, gpu, cpu):
 check("16.3", my_break_even)
 
 # %%
-# Your CPU, measured: a matrix product with rows of 256 numbers. And an ASSUMED GPU: 100 microseconds for its
-# orders, rows that cost a fiftieth. From how many rows on would it be faster? Guess "1", "100" or "10000".
+# Your CPU, measured: a matrix product with rows of 256 numbers. And an ASSUMED GPU: 100 microseconds for
+# its orders, rows that cost a fiftieth. From how many rows on would it be faster? Guess "1", "100" or
+# "10000".
 guess_3 = "100"  ### SOLUTION
 w = np.random.default_rng(0).standard_normal((256, 256)).astype(np.float32)
 
@@ -257,16 +258,17 @@ plots.curves(
 #
 # **Two questions without code**
 # 1. Why does the library's AdamW not look whether a gradient is too large, with an `if`?
-# 2. You measure a step on a GPU with `time.perf_counter()` before and after, and it takes almost no time. Why?
+# 2. You look at the clock before and after a step on a GPU: it took almost no time. Why?
 #
 # <details><summary>Answers</summary>
 #
-# 1. Each `if` about a number on the device would make Python wait, in every step.
-# 2. Python has only sent the orders. Fetch a number at the end, and then look at the clock.
+# 1. Each `if` would make Python wait, in every step.
+# 2. Python has only sent the orders. Fetch a number first, then look at the clock.
 #
 # </details>
 #
-# **Next:** put `print(loss.item())` into `careful`, outside its `if`: how many waits now? What you did: `progress()`.
+# **Next:** put `print(loss.item())` into `careful`, outside its `if`: how many waits now? What you did so far:
+# `progress()`. This was the last lesson.
 
 # %%
 # How the library asks where an array lies. (With a GPU, `tinygpt train stories --device gpu`: one word.)

@@ -248,9 +248,17 @@ def test_each_word_is_born_where_the_page_says(row):
 
 def test_the_map_names_every_lesson_and_files_that_are_there():
     page = (LESSONS / "README.md").read_text(encoding="utf-8")
-    drawing = page[page.index("How they lean") : page.index("**Two hours")]
+    drawing = page[page.index("How they build") : page.index("What to read")]
     assert sorted(set(re.findall(r"\b\d\d\b", drawing))) == NUMBERS
     files = [f for row in table_rows("README.md") for f in re.findall(r"`([\w/]+\.py)`", row[-1])]
     assert len(files) > 15
     for file in files:
         assert (LESSONS.parent / "tinygpt" / file).is_file(), file
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_what_a_lesson_needs_is_what_the_map_says(number):
+    (row,) = [r for r in table_rows("README.md") if r[0] == number and len(r) == 5]
+    title = " ".join(build.notebook(lesson(number)).cells[0].source.split())
+    said = title[title.index("Needs") :]
+    assert set(re.findall(r"\b\d\d\b", row[4])) == set(re.findall(r"\b\d\d\b", said)), said

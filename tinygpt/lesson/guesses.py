@@ -162,7 +162,7 @@ GUESSES: dict[str, Guess] = {
         ),
     ),
     "06.P1": Guess(
-        len,
+        lambda text: len(text) - 1,
         "One after each letter but the last: what follows M, what follows Mi, ... A table of "
         "pairs sees only the last of them, but attention (lesson 07) sees all that came before. "
         "So a text of a million letters has nearly a million questions, and nobody wrote down an "
