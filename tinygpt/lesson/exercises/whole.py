@@ -960,6 +960,13 @@ def places_from_one(ids, wte, wpe, blocks, ln_f):
     return ln_f(x) @ wte.T
 
 
+def places_from_one_beyond_the_end(ids, wte, wpe, blocks, ln_f):
+    x = wte[ids] + wpe[1 : ids.shape[1] + 1]
+    for block in blocks:
+        x = block(x)
+    return ln_f(x) @ wte.T
+
+
 def first_place_for_all(ids, wte, wpe, blocks, ln_f):
     x = wte[ids] + wpe[0]
     for block in blocks:
@@ -1145,6 +1152,7 @@ MODEL = Exercise(
             places_from_one,
             "The places are counted from 1: place 0 gets row 1.",
             "Which row of wpe belongs to the first letter?",
+            (places_from_one_beyond_the_end,),
         ),
         Wrong(
             first_place_for_all,

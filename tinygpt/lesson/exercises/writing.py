@@ -596,6 +596,10 @@ def that_share_of_the_ids(p, share):
     return _kept(p, _order(p)[: max(1, round(share * len(p)))])
 
 
+def that_share_of_the_ids_and_more(p, share):
+    return _kept(p, _order(p)[: max(1, math.ceil(share * len(p)))])
+
+
 def that_share_of_the_ids_and_less(p, share):
     return _kept(p, _order(p)[: max(1, int(share * len(p)))])
 
@@ -716,7 +720,7 @@ TOP_P = Exercise(
             that_share_of_the_ids,
             "You keep that share of the ids, whatever their chances are.",
             "Of what is share a share: of the ids, or of the chance?",
-            (that_share_of_the_ids_and_less,),
+            (that_share_of_the_ids_and_less, that_share_of_the_ids_and_more),
         ),
         Wrong(
             only_those_left,
