@@ -16,6 +16,7 @@
 import numpy as np
 
 from tinygpt import GPT, no_grad
+from tinygpt.generation.sampler import next_ids
 from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, use
 from tinygpt.lesson.storyteller import load
 from tinygpt.nn import softmax
@@ -242,3 +243,8 @@ plots.texts(
 # **Next:** change the prompt in `tell`, or `n`. Then lesson 01: which way better numbers lie. 02 shows how a program
 # finds that way, 05 what the loss is, 07 how the model looks back, 13 how far to step. What you did so far:
 # `progress()`.
+
+# %%
+# The library's draw, for many rows at once: one random number each, looked up where the chances were added up.
+# (What may be done to the chances before is lesson 15.)
+show(next_ids)

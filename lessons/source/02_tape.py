@@ -24,7 +24,7 @@
 
 # %%
 from tinygpt import Tensor
-from tinygpt.autograd.engine import latest_first
+from tinygpt.autograd.engine import backward_plain, latest_first
 from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, use
 from tinygpt.lesson.node import Node
 
@@ -217,3 +217,8 @@ print(f"the library: slope for a {a.grad}, for b {b.grad}")
 # **Next:** the engine is `tinygpt/autograd/engine.py`, 220 lines. In a cell of your own, write `def minus(self,
 # other): ...`, then `Node.__sub__ = minus`, and try $a \cdot a - b$. Then lesson 03: slopes of whole arrays. What you
 # did so far: `progress()`.
+
+# %%
+# The library's own way back, in its shortest form: yours. (zip pairs each parent with its gradient; None is
+# an argument that wants none.)
+show(backward_plain)
