@@ -245,6 +245,6 @@ plots.texts(
 # `progress()`.
 
 # %%
-# The library's draw, for many rows at once: one random number each, looked up where the chances were added up.
+# The library's draw, for many rows at once: one random number each, looked up in the chances' running sum.
 # (What may be done to the chances before is lesson 15.)
 show(next_ids)
