@@ -2,10 +2,12 @@
 
 import re
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tinygpt.lesson.exercise import Case
 from tinygpt.lesson.exercises import EXERCISES, exercise, first_model, heads, tokens
 from tinygpt.lesson.exercises import loss as lesson05
 from tinygpt.lesson.judge import judge
@@ -214,6 +216,17 @@ def test_what_was_changed_before_an_error_is_seen():
 
     run = run_on(EXERCISES["05.2"], answer, EXERCISES["05.2"].cases[0])
     assert run.error
+    assert not run.untouched
+
+
+@pytest.mark.parametrize("thing", [None, "x", [1.0], np.zeros(2), np.zeros(3, int)])
+@pytest.mark.parametrize("lent", [np.ones(3), 2.0, [np.ones(3)]], ids=["array", "number", "list"])
+def test_whatever_an_answer_puts_into_a_list_is_a_change(thing, lent):
+    def answer(values):
+        values[0] = thing
+
+    one = replace(EXERCISES["05.2"], observe=lambda f, values: {"result": f(values)})
+    run = run_on(one, answer, Case(([lent],)))
     assert not run.untouched
 
 

@@ -216,6 +216,7 @@ def test_every_picture_has_words(executed, number):
 
 
 def test_the_executed_notebooks_are_valid(executed):
+    assert set(executed) == {(number, answered) for number in NUMBERS for answered in (False, True)}
     for book in executed.values():
         nbformat.validate(book)
 

@@ -318,8 +318,13 @@ def equal_values(a: Any, b: Any, rtol: float) -> bool:
 
 
 def _equal_inputs(a: Any, b: Any) -> bool:
+    """Is a, which an answer was lent, still b? Into a list it may have put anything at all."""
     if isinstance(b, list | tuple):
-        return len(a) == len(b) and all(_equal_inputs(x, y) for x, y in zip(a, b, strict=True))
+        if type(a) is not type(b) or len(a) != len(b):
+            return False
+        return all(_equal_inputs(x, y) for x, y in zip(a, b, strict=True))
     if isinstance(b, np.ndarray):
-        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=b.dtype.kind == "f")
-    return bool(a == b) or not isinstance(b, int | float | str | bool)
+        if not isinstance(a, np.ndarray) or a.dtype != b.dtype:
+            return False
+        return np.array_equal(a, b, equal_nan=b.dtype.kind == "f")
+    return not isinstance(b, int | float | str) or bool(np.array_equal(a, b))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tinygpt.lesson.exercise import Case, Exercise, Outputs, Property, Wrong, normal, two
-from tinygpt.lesson.exercises.attention import mask_answer
+from tinygpt.lesson.exercises.attention import mask_answer as causal_mask
 from tinygpt.lesson.exercises.loss import softmax_answer as to_chances
 
 # ------------------------------------------------------------------------------------- 15.1
@@ -749,8 +749,6 @@ TOP_P = Exercise(
 )
 
 # ------------------------------------------------------------------------------------- 15.4
-
-causal_mask = mask_answer
 
 
 def cached_head_answer(q, k, v, cache):
