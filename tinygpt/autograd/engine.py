@@ -79,7 +79,7 @@ class Node:
             return
         self.grad = dy.copy() if self.retain else None  # others may hold dy
         try:
-            for i, g in enumerate(guards.one_for_each(backward(dy), parents)):  # a tuple of them
+            for i, g in enumerate(guards.one_for_each(backward(dy), parents)):  # a tuple, always
                 if g is not None and (parent := parents[i]) is not None:
                     if callable(g):  # f(out, add) of the contract
                         g = g(*parent.place()) if parent.is_leaf else g(None, False)
@@ -111,7 +111,7 @@ class Op(Generic[Inputs]):
     def __call__(self, *args: Inputs.args, **settings: Inputs.kwargs) -> "Tensor":
         arrays, parents = arrays_and_nodes(args)
         wanted = parents if thread.grad_enabled and any(parents) else []
-        before, thread.wanted = thread.wanted, wanted  # an op may ask: mode.recording
+        before, thread.wanted = thread.wanted, wanted  # for mode.recording(): is backward wanted?
         try:
             y, backward = guards.pair(self.name, self.function(*arrays, **settings), wanted)
             outputs = tuple(map(Tensor, y)) if type(y) is tuple else (Tensor(y),)

@@ -2,9 +2,10 @@
 
     y = x keep / (1 - p)          keep: 0 with the chance p, else 1
 
-So no part can rely on any single other one. Of x a share 1 - p is left in the mean; divided by
-1 - p, the mean of y is x, and nothing needs scaling when the model writes. Which elements stay is
-in dropout_mask.py. Srivastava et al. 2014, "Dropout", section 4 (which scales afterwards).
+So no number can rely on any single other one, and less is learned by heart. Of x a share 1 - p is
+left in the mean; divided by 1 - p, the mean of y is x, and nothing needs scaling when the model
+writes. Which elements stay is in dropout_mask.py. Srivastava et al. 2014, "Dropout", section 4
+(which scales afterwards).
 """
 
 from typing import Any
@@ -18,8 +19,8 @@ from tinygpt.nn.module import Module
 def dropout(x, /, *, p, key=None):
     """y = x keep / (1 - p): a share p becomes 0, the rest grows so that the mean stays.   any shape
 
-    The first axis is the batch. key: which elements stay. ValueError unless 0 <= p < 1, and
-    without a key (both from draw_mask).
+    The first axis is the batch. key: which elements stay. draw_mask raises the ValueErrors: for p
+    that is not 0 <= p < 1, and for p > 0 without a key.
     """
     if p == 0:
         return x, lambda dy: dy

@@ -13,9 +13,9 @@ def training_step(
 ) -> Array:
     """Learn from one batch: x (B, T) ids, y (B, T) what comes after each. The loss, a 0-d array."""
     optimizer.lr = rate
-    loss = model.loss(x, y)  # forward: how surprised the model is by y
-    loss.backward()  # backward: how much more so, for a little more of each parameter
-    clip_grad_norm(model, max_norm)  # a gradient that is too long would throw the weights far off
+    loss = model.loss(x, y)  # forward: the mean of -log p(y), how surprised it is by y
+    loss.backward()  # backward: into .grad, dloss / dparameter of each parameter
+    clip_grad_norm(model, max_norm)  # all by one factor; too long, it would throw them far off
     optimizer.step()  # update: every parameter a little against its gradient
     optimizer.zero_grad()  # the next gradient begins at 0: backward adds
     return loss.data
