@@ -609,7 +609,7 @@ def test_corpora(here, capfd, monkeypatch):
         (["bench", "engine", "--rounds", "0"], "rounds >= 1, got 0"),
         (
             ["dance"],
-            "no command 'dance': expected train, generate, eval, look, export, runs",
+            "no command 'dance': expected train, generate, chat, eval, tasks, similar",
         ),
     ],
 )

@@ -11,7 +11,10 @@ import sys
 COMMANDS = {  # name -> the file here, and the function in it
     "train": ("train", "train"),
     "generate": ("generate", "generate"),
+    "chat": ("chat", "chat"),
     "eval": ("evaluate", "evaluate"),
+    "tasks": ("tasks", "tasks"),
+    "similar": ("similar", "similar"),
     "look": ("look", "look"),
     "export": ("export", "export"),
     "runs": ("runs", "runs"),
@@ -28,7 +31,10 @@ USAGE = """usage: tinygpt COMMAND [options]
   tinygpt train [CORPUS]              train a GPT on a text, and write some
   tinygpt train --resume [RUN]        go on with a run that was stopped
   tinygpt generate [RUN] "prompt"     write with a trained model
+  tinygpt train --task NAME           teach a task: answers, labels, chats; tinygpt tasks lists them
+  tinygpt chat [RUN]                  talk with a model that has learned to answer
   tinygpt eval [RUN] [CORPUS]         how well a trained model predicts a text
+  tinygpt similar MODEL "text" FILE   the lines of a file that mean nearly the same (BERT)
   tinygpt look [RUN] "text"           a picture: who looks at whom in a trained model
   tinygpt export [RUN] FOLDER         write a model for Hugging Face's transformers
   tinygpt runs                        the runs so far, with their losses

@@ -10,6 +10,7 @@ import numpy as np
 from tyro.conf import Positional
 
 from tinygpt.cli import settings as s
+from tinygpt.cli.task_runs import evaluate_task
 from tinygpt.cli.train import own_text
 from tinygpt.models.gpt import GPT
 from tinygpt.text.batches import window_batches
@@ -20,7 +21,7 @@ from tinygpt.text.reading import as_path
 from tinygpt.text.tokenizer import Tokenizer
 from tinygpt.training.evaluation import evaluate as evaluate_model
 from tinygpt.training.evaluation import mean_loss
-from tinygpt.training.run_folder import RUN_FILE, find_model, known_model, read_run
+from tinygpt.training.run_folder import find_model, known_model, record_of
 from tinygpt.training.trainer import EVAL_WINDOWS
 
 
@@ -31,6 +32,9 @@ class EvalCommand:
     tinygpt eval: the newest run, on the held-out part of the text that it was trained on
 
     tinygpt eval RUN my-text.txt: on another text
+
+    Of a run of a task: its score on the part that was kept for this, and what can be had without a
+    model; or on a file of the same form.
     """
 
     run_and_corpus: Positional[
@@ -39,9 +43,10 @@ class EvalCommand:
             s.shown("[RUN] [CORPUS]", "a run (default: the newest), and a text (default: its own)"),
         ]
     ] = ()
-    # default: validation of the run's own text, all of another
+    # default: validation of the run's own text, all of another; of a run of a task, test
     part: Annotated[
-        Literal["validation", "train", "all"] | None, s.shown("{validation,train,all}")
+        Literal["validation", "train", "test", "all"] | None,
+        s.shown("{validation,train,test,all}"),
     ] = None
     clean: bool = False  # another text: as train --clean
     encoding: str = "utf-8"  # another text: its encoding
@@ -55,13 +60,20 @@ def evaluate(argv: list[str]) -> None:
     run, words = _run_and_corpus(list(command.run_and_corpus))
     folder = find_model(run)
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
-    record = _record(folder)
+    record = record_of(folder)
+    if record is not None and record["data"].get("task"):
+        return evaluate_task(
+            folder, model, tokenizer, record, _data(record), words[0] if words else None,
+            command.part,
+        )  # fmt: skip
     if not words and record is None:
         raise ValueError(
             f"{run} does not say what it was trained on, so name a text too: tinygpt eval {run} "
             f"stories"
         )
     corpus, own = _text(command, folder, record, words)
+    if command.part == "test":
+        raise ValueError("a text has no part to test on: --part validation is what was held out")
     name = words[0] if words or record is None else record["data"]["corpus"]
     part = command.part or ("validation" if own and corpus.validation else "all")
     text = corpus.train + corpus.validation if part == "all" else getattr(corpus, part)
@@ -120,7 +132,7 @@ def _run_and_corpus(words: list[str]) -> tuple[str | None, list[str]]:
 def held_out_ids(folder: Path, tokenizer: Tokenizer) -> np.ndarray:
     """The held-out part of the text that a run was trained on, as ids. ValueError where the folder
     does not tell it, or the text is another one now."""
-    record = _record(folder)
+    record = record_of(folder)
     if record is None:
         raise ValueError(f"{folder} does not say what it was trained on: it is no run")
     corpus = own_text(folder, record, _data(record), "train a run on it as it is now")
@@ -130,11 +142,3 @@ def held_out_ids(folder: Path, tokenizer: Tokenizer) -> np.ndarray:
 def _data(record: dict[str, Any]) -> DataArguments:
     known = {f.name for f in fields(DataArguments)}
     return DataArguments(**{k: v for k, v in record["data"].items() if k in known})
-
-
-def _record(folder: Path) -> dict[str, Any] | None:
-    """The run.json of a run, also from one of its resume points."""
-    for place in (folder, *folder.resolve().parents[:2]):
-        if (place / RUN_FILE).is_file():
-            return read_run(place)
-    return None

@@ -2,15 +2,19 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import Positional, UseAppendAction
 
 from tinygpt.backend import keep_freed_memory
+from tinygpt.cli.answering import labels_of, task_to_answer
 from tinygpt.cli.settings import given_names, parse, shown, words_last
 from tinygpt.generation.sampler import check_settings
 from tinygpt.generation.writing import generate_texts, stream_text
 from tinygpt.models.gpt import GPT
+from tinygpt.tasks.answering import label_chances, written_answers
+from tinygpt.text.chat import Example, cut_history, tasks_of
 from tinygpt.text.load import load_tokenizer
 from tinygpt.training.run_folder import find_model, known_model, looks_like_a_path, near_run
 
@@ -24,6 +28,8 @@ class GenerateCommand:
     tinygpt generate RUN "Python is": with the run in that folder, or of that name
 
     tinygpt generate storyteller "One day": with the small model that is shipped
+
+    tinygpt generate RUN "3005": a run of a task answers (tinygpt train --task translation)
 
     tinygpt generate --interactive: a prompt a line, until an empty one
     """
@@ -47,6 +53,8 @@ class GenerateCommand:
     seed: Annotated[int | None, shown("INT")] = None  # the same seed writes the same text
     use_cache: bool = True  # keep keys and values of what was read; off: read all anew each token
     interactive: bool = False  # ask for one prompt after the other
+    # of a model that has learned several tasks: which one
+    task: Annotated[str | None, shown("NAME")] = None
     allow_special: bool = False  # <|endoftext|> in the prompt is the special token, not its letters
 
 
@@ -76,17 +84,37 @@ def generate(argv: list[str]) -> None:
         raise ValueError(f"--interactive asks for its prompts: leave out {words[0]!r}")
     keep_freed_memory()
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
+    if tasks_of(tokenizer) and not command.interactive and "temperature" not in given_names(argv):
+        return _answer_one(command, folder, model, tokenizer, "".join(words))
     if command.interactive:
         if hasattr(sys.stdin, "reconfigure"):
             sys.stdin.reconfigure(errors="surrogateescape")  # a byte that is no text is said
         print(f"{folder} writes on from each line; an empty line ends.")
-        while prompt := _asked():
+        while prompt := asked():
             try:
                 _write(command, model, tokenizer, prompt)
             except ValueError as error:  # a character that the model does not know: ask again
                 print(f"tinygpt: {error}", file=sys.stderr)
     else:
         _write(command, model, tokenizer, "".join(words) or tokenizer.opening())
+
+
+def _answer_one(
+    command: GenerateCommand, folder: Path, model: Any, tokenizer: Any, prompt: str
+) -> None:
+    """The likeliest answer of a model that has learned a task, or how likely each label is."""
+    task = task_to_answer(folder, tokenizer, command.task)
+    if not prompt:
+        raise ValueError(f'{folder} answers: give it something: tinygpt generate {folder} "..."')
+    check_prompt(prompt)
+    if model.config.n_classes:
+        for label, p in label_chances(model, tokenizer, prompt, task, labels_of(folder)):
+            print(f"{100 * p:6.2f} %  {label}")
+        return
+    room = min(command.max_new_tokens, max(model.config.block_size // 2, 1))
+    cut_history(tokenizer, task, [prompt], model.config.block_size, room=1)  # is it too long?
+    example = Example((prompt, ""), task)
+    print(written_answers(model, tokenizer, [example], max_new_tokens=room, quiet=True)[0])
 
 
 def run_and_rest(words: list[str]) -> tuple[str | None, list[str]]:
@@ -107,7 +135,7 @@ def run_and_rest(words: list[str]) -> tuple[str | None, list[str]]:
     return None, words
 
 
-def _asked() -> str:
+def asked() -> str:
     if sys.stdin is None or sys.stdin.closed:
         raise ValueError("--interactive reads from standard input, which is closed")
     print("> ", end="", flush=True)

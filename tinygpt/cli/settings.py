@@ -64,7 +64,14 @@ def words_last(argv: list[str], kind: Any) -> list[str]:
     with a dash and is no option, a prompt such as "-hello" or "-- he said", is a word."""
     if "--" in argv:
         return argv
-    switches = {f.name for f in fields(kind) if f.type is bool} | {"help", "h"}
+    options, words = apart(argv, kind)
+    return [*options, "--", *words] if words else argv
+
+
+def apart(argv: list[str], *kinds: Any) -> tuple[list[str], list[str]]:
+    """The options with their values, and the words. kinds: the dataclasses whose fields they are,
+    for which of them are switches."""
+    switches = {f.name for kind in kinds for f in fields(kind) if f.type is bool} | {"help", "h"}
     options, words, i = [], [], 0
     while i < len(argv):
         a = argv[i]
@@ -81,7 +88,7 @@ def words_last(argv: list[str], kind: Any) -> list[str]:
                 options.append(argv[i + 1])
                 i += 1
         i += 1
-    return [*options, "--", *words] if words else argv
+    return options, words
 
 
 def _hints(argv: list[str], said: str) -> list[str]:

@@ -1,7 +1,6 @@
 """tinygpt train: train a GPT on a text, or go on with a run."""
 
 import contextlib
-import math
 import shutil
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -13,11 +12,15 @@ from tyro.conf import Positional
 
 from tinygpt.backend import default_device, device_index, gpu
 from tinygpt.cli import settings as s
+from tinygpt.cli.saying import blind, count_unknown, say_what_is_trained
+from tinygpt.cli.task_runs import chat_tokens, show_answers, task_trainer, with_chats
 from tinygpt.generation.writing import stream_text
 from tinygpt.models.export import is_published, obstacles
 from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.optim.schedule import learning_rate
+from tinygpt.tasks.corpus import settings_of, task_corpus
 from tinygpt.text.batches import window_batches
+from tinygpt.text.chat import chat_template
 from tinygpt.text.corpora import Corpus, DataArguments, load_corpus, sha256_of
 from tinygpt.text.ids import corpus_ids
 from tinygpt.text.load import TOKENIZERS, load_tokenizer
@@ -31,7 +34,7 @@ from tinygpt.training.checkpoint import (
     read_checkpoint,
 )
 from tinygpt.training.forked import forked
-from tinygpt.training.memory import expected_memory, total_memory
+from tinygpt.training.memory import total_memory
 from tinygpt.training.run_folder import (
     RUN_FILE,
     RUNS,
@@ -78,7 +81,7 @@ def train(argv: list[str]) -> None:
     argv = _with_newest(argv)
     resume = s.option(argv, "resume")
     with contextlib.ExitStack() as held:
-        trainer = _going_on(argv, resume, held) if resume else _new_run(argv, held)
+        trainer, corpus = _going_on(argv, resume, held) if resume else _new_run(argv, held)
         folder = trainer.folder
         assert folder is not None
         try:
@@ -88,6 +91,8 @@ def train(argv: list[str]) -> None:
             print(f"\ninterrupted after step {trainer.optimizer.steps}. {trainer.what_is_saved()}")
             raise
         trainer.load_best()
+        if corpus.examples is not None:
+            return show_answers(trainer, corpus)
         text = model_writes(trainer.model, trainer.tokenizer, trainer.arguments.seed)
     print(f"\n{text}\n")
     run_name = "" if folder.parent == Path(RUNS) else f" {folder}"
@@ -95,7 +100,7 @@ def train(argv: list[str]) -> None:
     prompt = f' "{" ".join(text.split()[:2])}"'  # one that it can read
     if not prompt.isprintable() or set(prompt[2:-1]) & set('"$`\\!\ufffd'):
         prompt = ""
-    if trainer.best is not None and trainer.best[1] > math.log(trainer.model.config.vocab_size):
+    if trainer.best is not None and trainer.best[1] > blind(trainer.model.config):
         print(f"its loss of {trainer.best[1]:.3f} is above that of a blind guess: it has learned "
               f"nothing. A smaller --learning-rate than {trainer.arguments.learning_rate:g} helps, "
               f"or more steps")  # fmt: skip
@@ -124,19 +129,25 @@ def model_writes(model: GPT, tokenizer: Tokenizer, seed: int) -> str:
 # -------------------------------------------------------------------------------------- a new run
 
 
-def _new_run(argv: list[str], held: contextlib.ExitStack) -> Trainer:
+def _new_run(argv: list[str], held: contextlib.ExitStack) -> tuple[Trainer, Corpus]:
     given = s.given_names(argv)
     init = s.option(argv, "init")
     fine_tuning = "lora" if s.option(argv, "lora-rank") else "finetune"
     name = s.option(argv, "preset") or (fine_tuning if init else "tiny")
     settings = s.preset(name)
-    path = s.option(argv, "config")
+    task = s.option(argv, "task")
+    if task and not s.option(argv, "preset"):
+        of_task = settings_of(task, bool(_corpus_in(argv)))
+        settings = of_task | settings if init else settings | of_task
+    path, from_file = s.option(argv, "config"), {}
     if path is not None:
         from_file = s.config_file(Path(path))
         settings |= from_file
         given |= set(from_file)
     command = _parse(argv, settings)
     data, training = command.data, command.training
+    if data.task and not _corpus_in(argv) and "corpus" not in from_file:
+        data.corpus = ""  # it makes its own examples
     if command.model.lora_rank and not init:
         raise ValueError(
             "adapters (--lora-rank) teach a trained model: name it with --init. Over random "
@@ -146,7 +157,8 @@ def _new_run(argv: list[str], held: contextlib.ExitStack) -> Trainer:
 
     _refuse_too_large(command.model)
     corpus = _corpus(data)
-    _suggest(corpus, name, device)
+    if corpus.examples is None:
+        _suggest(corpus, name, device)
     if training.warmup_steps >= training.max_steps:
         print(
             f"the warm-up of {training.warmup_steps} steps is as long as the run: its learning "
@@ -159,10 +171,11 @@ def _new_run(argv: list[str], held: contextlib.ExitStack) -> Trainer:
             f"is above it. {training.learning_rate / 10:g} would be a tenth"
         )
     if init:
-        model, tokenizer = _trained(init, command, given, device)
+        model, tokenizer = _trained(init, command, given, device, corpus)
     else:
         tokenizer = _make_tokenizer(command, corpus, explicit="vocab_size" in given)
-        config = replace(command.model, vocab_size=tokenizer.vocab_size)
+        classes = len(corpus.labels) if data.head else 0
+        config = replace(command.model, vocab_size=tokenizer.vocab_size, n_classes=classes)
         model = GPT(config, seed=training.seed, device=device)
     need = _disk(model.num_parameters() + model.num_frozen(), len(corpus.train))
     folder = new_run_folder(training.output_dir, corpus.name, need)
@@ -176,7 +189,7 @@ def _new_run(argv: list[str], held: contextlib.ExitStack) -> Trainer:
     except BaseException:
         shutil.rmtree(folder)
         raise
-    return trainer
+    return trainer, corpus
 
 
 def _read_back(folder: Path, corpus: Corpus, tokenizer: Tokenizer) -> None:
@@ -208,6 +221,11 @@ def _refuse_too_large(config: GPTConfig) -> None:
         )
 
 
+def _corpus_in(argv: list[str]) -> list[str]:
+    """The corpus, or file of examples, that is named in the command line."""
+    return s.apart(argv, GPTConfig, TrainingArguments, DataArguments)[1]
+
+
 def _parse(argv: list[str], settings: dict[str, Any]) -> TrainCommand:
     kinds = (_Data, GPTConfig, TrainingArguments)
     defaults = TrainCommand(*(s.unchecked(kind, settings) for kind in kinds))
@@ -222,14 +240,21 @@ def _device(training: TrainingArguments) -> str:
     return device
 
 
-def _corpus(data: DataArguments) -> Corpus:
-    corpus = load_corpus(
+def _load(data: DataArguments) -> Corpus:
+    """The text, or the examples of a task."""
+    if data.task:
+        return task_corpus(data)
+    return load_corpus(
         data.corpus,
         validation_fraction=data.validation_fraction,
         clean=data.clean,
         encoding=data.encoding,
-        special_tokens=data.special_tokens,
+        special_tokens=tuple(data.special_tokens),
     )
+
+
+def _corpus(data: DataArguments) -> Corpus:
+    corpus = _load(data)
     for remark in corpus.remarks:
         print(remark)
     return corpus
@@ -251,8 +276,11 @@ def _make_tokenizer(command: TrainCommand, corpus: Corpus, *, explicit: bool) ->
     """Learn the tokenizer from the part that is trained on."""
     kind, size = command.data.tokenizer, command.model.vocab_size
     wanted = size if kind == "bpe" or explicit else None
-    special = command.data.special_tokens
-    tokenizer = TOKENIZERS[kind].train(corpus.train, wanted, special)  # type: ignore[arg-type]
+    special = (*command.data.special_tokens, *chat_tokens(corpus))
+    cut = {"pattern": command.data.pattern} if kind == "bpe" else {}
+    tokenizer = TOKENIZERS[kind].train(corpus.train, wanted, special, **cut)  # type: ignore
+    if corpus.examples is not None:
+        tokenizer.chat_template = chat_template(corpus.tasks)
     if kind == "bpe" and tokenizer.vocab_size < size:
         print(
             f"a small text: it has pairs for {tokenizer.vocab_size} tokens, not for {size}; these "
@@ -265,7 +293,7 @@ CHANGEABLE = ("dropout", "block_size", "lora_rank", "lora_alpha")  # of a traine
 
 
 def _trained(
-    init: str, command: TrainCommand, given: set[str], device: str
+    init: str, command: TrainCommand, given: set[str], device: str, corpus: Corpus
 ) -> tuple[GPT, Tokenizer]:
     """The model to begin with, and its tokenizer."""
     fixed = {f.name for f in fields(GPTConfig)} - set(CHANGEABLE) | {"tokenizer", "special_tokens"}
@@ -283,6 +311,10 @@ def _trained(
             f"{folder}: the tokenizer has {tokenizer.vocab_size} tokens, the model "
             f"{model.config.vocab_size}: they do not belong together"
         )
+    if corpus.examples is not None:
+        classes = len(corpus.labels) if command.data.head else 0
+        model, tokenizer = with_chats(model, tokenizer, chat_tokens(corpus), classes, device)
+        tokenizer.chat_template = chat_template(corpus.tasks)
     return model, tokenizer
 
 
@@ -300,11 +332,13 @@ def _trainer(
     folder: Path,
 ) -> Trainer:
     """Encode the text, and say what is going to happen."""
+    if corpus.examples is not None:
+        return task_trainer(model, training, corpus, tokenizer, folder)
     ids = {
         part: corpus_ids(tokenizer, getattr(corpus, part), folder / f"ids-{part}.bin")
         for part in ("train", "validation")
     }
-    _count_unknown(ids, tokenizer)
+    count_unknown(ids, tokenizer)
     begin = None if corpus.begin is None else tokenizer.encode(corpus.begin)[0]
     trainer = Trainer(
         model,
@@ -316,51 +350,14 @@ def _trainer(
         begin=begin,
         floor=_floor(corpus, tokenizer, ids["validation"], begin, model.config.block_size),
     )
-    c, n, workers = model.config, model.num_parameters(), len(trainer.workers.models)
-    frozen = model.num_frozen()
-    memory = expected_memory(
-        c,
-        training,
-        n_parameters=n,
-        n_frozen=frozen,
-        n_moments=len(trainer.optimizer.moments),
-        workers=workers,
-    )
-    print(
+    say_what_is_trained(
+        trainer,
         f"{corpus.name}: {len(corpus.train):,} characters are {len(ids['train']):,} tokens to "
-        f"train on, {len(ids['validation']):,} held out; vocabulary {tokenizer.vocab_size}\n"
-        f"model: {n:,} parameters{f' beside {frozen:,} frozen ones' if frozen else ''}, "
-        f"{c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, "
-        f"block {c.block_size}; device {training.device}"
-        f"{f', {workers} workers' if workers > 1 else ''}\n"
-        f"a model that guesses blindly has a loss of {math.log(c.vocab_size):.2f} per token\n"
-        f"memory: about {memory.total / 1e6:.0f} MB ({memory.parameters / 1e6:.0f} for parameters, "
-        f"gradients and moments, {memory.activations / 1e6:.0f} for activations)\n"
-        f"run: {folder}",
-        flush=True,
+        f"train on, {len(ids['validation']):,} held out; vocabulary {tokenizer.vocab_size}",
     )
     if trainer.floor is not None:
         print(f"a perfect model would reach {trainer.floor:.4f} per token on the held-out text")
     return trainer
-
-
-def _count_unknown(ids: dict[str, np.ndarray], tokenizer: Tokenizer) -> None:
-    """Say how much of the text has no token. ValueError where it is more than a few characters:
-    what is learned then is to say "unknown"."""
-    for part, what in (("train", "text to train on"), ("validation", "held-out text")):
-        n, unknown = len(ids[part]), np.count_nonzero(ids[part] == tokenizer.unknown_id)
-        if not unknown:
-            continue
-        print(f"{unknown:,} of {n:,} characters of the {what} are unknown to the tokenizer")
-        if unknown > UNKNOWN_SHARE * n:
-            raise ValueError(
-                f"{unknown / n:.0%} of the {what} are characters that the tokenizer does not know: "
-                f"a model would learn to write nothing else. --tokenizer bpe or byte knows every "
-                f"text; with --init, take a model that has one of these"
-            )
-
-
-UNKNOWN_SHARE = 0.03  # of a text, which a tokenizer may not know
 
 
 def _floor(
@@ -392,13 +389,14 @@ def _text_record(corpus: Corpus, trainer: Trainer) -> dict[str, Any]:
         "path": None if corpus.path is None else str(corpus.path),
         "characters": len(corpus.train) + len(corpus.validation),
         "floor": trainer.floor,
+        "labels": list(corpus.labels),
     }
 
 
 # ------------------------------------------------------------------------------ a run that goes on
 
 
-def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> Trainer:
+def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> tuple[Trainer, Corpus]:
     """The run as it was at its resume point; options may change how it is trained from there on."""
     given = s.given_names(argv)
     for name in ("preset", "init", "config", "seed", "output_dir"):
@@ -447,7 +445,7 @@ def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> Traine
     arguments = DataArguments(**s.take(asdict(data), DataArguments))
     write_run(run, model.config, training, arguments, record["text"])
     print(f"going on after step {step:,}")
-    return trainer
+    return trainer, corpus
 
 
 def own_text(folder: Path, record: dict[str, Any], data: DataArguments, instead: str) -> Corpus:
@@ -461,13 +459,7 @@ def own_text(folder: Path, record: dict[str, Any], data: DataArguments, instead:
             f"{folder} was trained on {about['path']}, which is not there any more. Put it back, "
             f"or: {instead}"
         )
-    corpus = load_corpus(
-        data.corpus,
-        validation_fraction=data.validation_fraction,
-        clean=data.clean,
-        encoding=data.encoding,
-        special_tokens=tuple(data.special_tokens),
-    )
+    corpus = _load(data)
     mine = {"sha256": corpus.sha256}
     if "train_sha256" in about:
         mine |= {"train_sha256": sha256_of(corpus.train)}

@@ -81,6 +81,8 @@ def _before_writing(
 ) -> tuple[Any, set[int]]:
     if n < 0:
         raise ValueError(f"expected max_new_tokens >= 0, got {n}")
+    if model.config.n_classes:
+        raise ValueError("this model chooses one of its classes, it writes nothing: model(ids)")
     stop_ids = model.stop_ids if stop_ids is None else stop_ids
     for i in stop_ids:
         if not 0 <= i < model.config.vocab_size:

@@ -50,6 +50,7 @@ class GPTConfig:
     norm_eps: float = 1e-5  # added to the variance under the root
     mlp: str = "gelu"  # gelu (tanh form), gelu_exact, or swiglu, an MLP with a gate
     n_inner: int = 0  # width of the MLP; 0: 4 n_embd, and with swiglu 8/3 n_embd
+    n_classes: int = 0  # of a head that classifies a text instead of writing on; 0: it writes
     n_kv_head: int = 0  # keys and values for each n_head / n_kv_head queries; 0: for each query
     lora_rank: int = 0  # rank of the adapters, when all else is frozen; 0: none, all is trained
     lora_alpha: float = 16.0  # an adapter counts alpha / rank
@@ -58,7 +59,7 @@ class GPTConfig:
         """ValueError for a shape that cannot be."""
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
             self._whole(name, 1)
-        for name in ("n_inner", "n_kv_head", "lora_rank"):
+        for name in ("n_inner", "n_classes", "n_kv_head", "lora_rank"):
             self._whole(name, 0)
         for name in ("dropout", "norm_eps", "rope_base", "lora_alpha"):
             if isinstance(getattr(self, name), np.floating | np.integer):

@@ -37,7 +37,9 @@ def layers(model: Any) -> list[Row]:
               if isinstance(layer, Module)),
         ]  # fmt: skip
     rows.append(plain("ln_f", model.ln_f))
-    if model.lm_head is None:
+    if model.score is not None:
+        rows.append(linear("score", model.score))
+    elif model.lm_head is None:
         rows.append(("head (the table of wte)", f"({T}, {V})", 0, T * C * V))
     else:
         rows.append(("lm_head", f"({T}, {V})", model.lm_head.num_parameters(), T * C * V))

@@ -30,6 +30,7 @@ def obstacles(config: GPTConfig) -> list[str]:
     written: of the one that is nearer. Nothing where one of them can say it."""
     fields = vars(config) | {"lora_rank": 0}  # adapters are merged
     for_gpt2 = [name for name, values in NOT_GPT2.items() if fields[name] in values]
+    for_gpt2 += ["n_classes"] if config.n_classes else []
     for_llama = [name for name, value in llama_format.SHAPE.items() if fields[name] != value]
     return [f"{name} = {fields[name]}" for name in min(for_gpt2, for_llama, key=len)]
 

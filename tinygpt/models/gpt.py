@@ -38,7 +38,7 @@ from tinygpt.nn.embedding import Embedding, embedding, unembed
 from tinygpt.nn.gelu import gelu
 from tinygpt.nn.initial import Rng
 from tinygpt.nn.layernorm import LayerNorm, layer_norm
-from tinygpt.nn.linear import linear
+from tinygpt.nn.linear import Linear, linear
 from tinygpt.nn.lora import add_adapters, merge_adapters
 from tinygpt.nn.mlp import MLP
 from tinygpt.nn.module import Module
@@ -88,6 +88,9 @@ class GPT(Module):
         self.h = [self.new_block(rng) for _ in range(c.n_layer)]
         self.ln_f = self.new_norm()
         self.lm_head = None if c.tie_weights else Embedding(c.vocab_size, c.n_embd, rng=rng)
+        self.score: Linear | None = None  # the head of a classifier
+        if c.n_classes:
+            self.score = Linear(c.n_embd, c.n_classes, bias=False, std=0.02, rng=rng)
         if c.lora_rank:
             adapters: Rng = "zeros" if seed is None else random_stream(seed, "adapters")
             add_adapters(self, c.lora_rank, c.lora_alpha, rng=adapters)
@@ -110,7 +113,10 @@ class GPT(Module):
 
     def hidden(self, ids: Any, cache: KVCache | None = None) -> Tensor:
         """What the last norm gives to the head.   ids (B, T) -> (B, T, C)"""
-        x = self.embed(ids, 0 if cache is None else len(cache))
+        return self.through(self.embed(ids, 0 if cache is None else len(cache)), cache)
+
+    def through(self, x: Tensor, cache: KVCache | None = None) -> Tensor:
+        """The same from what enters the first block.   (B, T, C) -> (B, T, C)"""
         caches = [None] * len(self.h) if cache is None else cache.for_layers(len(self.h))
         for block, kept in zip(self.h, caches, strict=True):
             x = block(x, kept)
@@ -132,22 +138,31 @@ class GPT(Module):
         return self.drop(x)
 
     def logits(self, x: Tensor) -> Tensor:
-        """The head: how well x fits each token.   (..., C) -> (..., V)"""
+        """The head: how well x fits each token, (..., C) -> (..., V), or, in a classifier, each of
+        its classes."""
+        if self.score is not None:
+            return self.score(x)
         head = self.wte if self.lm_head is None else self.lm_head
         return unembed(x, head.weight) if isinstance(head, Embedding) else head(x)
 
     def loss(self, ids: Any, targets: Any) -> Tensor:
         """The mean cross-entropy in nats per token, a scalar.
 
-        targets[b, t] is what comes after ids[b, t], already shifted; -100 counts nowhere.
-        ValueError where shapes differ, ids or targets are out of range, or no target is left.
+        targets[b, t] is what comes after ids[b, t], already shifted; -100 counts nowhere. Of a
+        classifier it is the class of the text up to there. ValueError where shapes differ, ids or
+        targets are out of range, or no target is left.
         """
-        ids, targets = checked_pair(ids, targets, self.config.vocab_size)
+        ids, targets = self.checked_pair(ids, targets)
         return cross_entropy(self(ids), self._on_device(targets))
 
     def checked(self, ids: Any) -> Array:
         """(B, T) integers of the vocabulary, or a ValueError in words (models/ids.py)."""
         return checked_ids(ids, self.config.vocab_size)
+
+    def checked_pair(self, ids: Any, targets: Any) -> tuple[Array, Array]:
+        """The same for ids and their targets, which are of one shape."""
+        c = self.config
+        return checked_pair(ids, targets, c.vocab_size, c.n_classes or c.vocab_size)
 
     def _on_device(self, ids: Array) -> Array:
         return like(ids, self.wte.weight.data)

@@ -25,8 +25,8 @@ FIELDS = {
 }
 # fields of ours that only a file of model_type "tinygpt" has
 OWN = (
-    "bias", "position", "rope_base", "rope_pairs", "rope_scaling", "norm", "mlp", "n_kv_head",
-    "lora_rank", "lora_alpha",
+    "bias", "position", "rope_base", "rope_pairs", "rope_scaling", "norm", "mlp", "n_classes",
+    "n_kv_head", "lora_rank", "lora_alpha",
 )  # fmt: skip
 # what a config can ask for and this model has in one form only; upcasting is nothing in float32
 ONLY = {
@@ -78,7 +78,10 @@ def _nano_config(config: dict[str, Any]) -> dict[str, Any]:
 
 
 # what makes a GPT a GPT-2, beside an MLP without a gate
-SHAPE = {"bias": True, "position": "learned", "norm": "layer_norm", "n_kv_head": 0, "lora_rank": 0}
+SHAPE = {
+    "bias": True, "position": "learned", "norm": "layer_norm", "n_classes": 0, "n_kv_head": 0,
+    "lora_rank": 0,
+}  # fmt: skip
 
 
 def is_gpt2(fields: dict[str, Any]) -> bool:

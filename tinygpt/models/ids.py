@@ -33,14 +33,16 @@ def checked_ids(ids: Any, vocab_size: int, what: str = "id", ignore: int | None 
     return ids
 
 
-def checked_pair(ids: Any, targets: Any, vocab_size: int) -> tuple[Array, Array]:
-    """The same for ids and what comes after each of them. ValueError where the shapes differ or no
-    target is left."""
+def checked_pair(
+    ids: Any, targets: Any, vocab_size: int, n_classes: int | None = None
+) -> tuple[Array, Array]:
+    """The same for ids and what comes after each of them, one of n_classes (None: a token).
+    ValueError where the shapes differ or no target is left."""
     if ids is targets:
         warnings.warn("the targets are the ids themselves; nothing is shifted here: "
                       "model.loss(ids[:, :-1], ids[:, 1:])", stacklevel=3)  # fmt: skip
     ids = checked_ids(ids, vocab_size)
-    targets = checked_ids(targets, vocab_size, "target", IGNORE)
+    targets = checked_ids(targets, n_classes or vocab_size, "target", IGNORE)
     if ids.shape != targets.shape:
         raise ValueError(f"ids {ids.shape} and targets {targets.shape} must have one shape")
     if is_host(targets) and not (targets != IGNORE).any():

@@ -24,7 +24,7 @@ FIELDS = {
 # what makes a GPT a Llama
 SHAPE = {
     "position": "rotary", "rope_pairs": "halves", "norm": "rms_norm", "mlp": "swiglu",
-    "bias": False, "lora_rank": 0,
+    "bias": False, "n_classes": 0, "lora_rank": 0,
 }  # fmt: skip
 # what a config can ask for and this model has in one form only
 ONLY = {

@@ -16,14 +16,18 @@ from typing import Any
 import numpy as np
 
 from tinygpt.backend import random_stream
+from tinygpt.text.bpe_tokenizer import PATTERNS
 from tinygpt.text.clean import clean as cleaned
 from tinygpt.text.clean import overlap
+from tinygpt.text.examples import Parts
 from tinygpt.text.grammar import Grammar
 from tinygpt.text.python_library import cache_folder, python_docs, python_source
 from tinygpt.text.reading import as_path, read_folder, read_text
 from tinygpt.text.stories import CHINESE, ENGLISH, stories
 
 TOKENIZER_KINDS = ("char", "byte", "bpe")
+TASK_NAMES = ("package", "translation", "dialogue", "questions", "pairs", "labels", "all")
+ALL_TASKS = "all"  # those that make their own examples, in one model
 
 
 @dataclass
@@ -32,16 +36,29 @@ class DataArguments:
 
     corpus: str = "python-docs"  # a name that `tinygpt corpora` lists, or a text file or folder
     tokenizer: str = "bpe"  # "char": characters; "byte": 256 tokens; "bpe": byte pairs, learned
+    pattern: str = "gpt2"  # how bpe cuts a text before it merges: a name of text.PATTERNS
     special_tokens: tuple[str, ...] = ()  # such as "<|endoftext|>": tokens that stand for no text
     clean: bool = False  # line ends, control characters, Unicode NFC, duplicate documents
     encoding: str = "utf-8"  # of the files: utf-8, gb18030, cp1252, utf-16, ...
     validation_fraction: float = 0.1  # share of the text held out to measure the loss on
+    # what is learned are answers: package, translation, dialogue, questions, or all of these; from
+    # a file (given as the corpus): pairs, labels, questions, dialogue
+    task: str = ""
+    head: bool = False  # a task with labels: a head chooses one, instead of writing its name
 
     def __post_init__(self) -> None:
         self.special_tokens = tuple(self.special_tokens)
         if self.tokenizer not in TOKENIZER_KINDS:
             kinds = ", ".join(map(repr, TOKENIZER_KINDS))
             raise ValueError(f"expected tokenizer to be one of {kinds}, got {self.tokenizer!r}")
+        if self.pattern not in PATTERNS:
+            known = ", ".join(PATTERNS)
+            raise ValueError(f"expected pattern to be one of {known}, got {self.pattern!r}")
+        if self.task and self.task not in TASK_NAMES:
+            known = ", ".join(TASK_NAMES)
+            raise ValueError(f"expected task to be one of {known}, got {self.task!r}")
+        if self.head and not self.task:
+            raise ValueError("a head chooses a label: --head is for a --task that has labels")
         if not 0 <= self.validation_fraction < 1:
             got = self.validation_fraction
             raise ValueError(f"expected 0 <= validation_fraction < 1, got {got!r}")
@@ -77,6 +94,9 @@ class Corpus:
     grammar: Grammar | None = None  # what wrote it, where that is known: the best possible loss
     begin: str | None = None  # windows begin at this character; None: anywhere
     path: Path | None = None  # where it lies, if it is somebody's file or folder
+    examples: Parts | None = None  # of a task; the texts above are then all of their rows
+    tasks: tuple[str, ...] = ()  # which tasks these are of
+    labels: tuple[str, ...] = ()  # the answers that there are, where they are few
 
 
 # ------------------------------------------------------------------------------ those with a name

@@ -67,6 +67,11 @@ class Grammar:
 
     def write(self, rng: np.random.Generator) -> tuple[str, float]:
         """One text drawn by chance, and its information in nats: -log of all the chances in it."""
+        return self.tell(rng)[:2]
+
+    def tell(self, rng: np.random.Generator) -> tuple[str, float, dict[str, str]]:
+        """The same, and what the text is about: each name that is remembered -> what was chosen
+        for it, in its first form. {"hero": "Mia", "place": "park", "friend": "a grey cat"}"""
         out: list[bytes] = []
         stack: list[Symbol] = [("story", None)]
         memory: dict[str, list[bytes]] = {}
@@ -86,7 +91,8 @@ class Grammar:
                 stack += reversed(symbols)
                 if symbol[1] is not None:
                     memory[symbol[1]] = forms
-        return b"".join(out).decode(), nats
+        about = {name: forms[0].decode() for name, forms in memory.items()}
+        return b"".join(out).decode(), nats, about
 
     # ---------------------------------------------------------------------------- measuring
 

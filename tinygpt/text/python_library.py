@@ -60,7 +60,8 @@ def make_python_docs() -> list[str]:
     from pydoc_data.topics import topics
 
     texts = [text for _, text in sorted(topics.items())]
-    for source in progress(_sources(), desc="reading Python's documentation", unit="module"):
+    sources = [source for _, source in _sources()]
+    for source in progress(sources, desc="reading Python's documentation", unit="module"):
         texts += _docstrings(source)
     seen = dict.fromkeys(p for text in texts for p in prose(text))  # in order, each once
     return list(seen)
@@ -68,19 +69,29 @@ def make_python_docs() -> list[str]:
 
 def python_source() -> list[str]:
     """The source of each module of the standard library; exact duplicates are dropped."""
-    return list(dict.fromkeys(_sources()))
+    return list(dict.fromkeys(source for _, source in _sources()))
 
 
-def _sources() -> list[str]:
-    """The source of every module of the standard library that has one, by the modules' names."""
+def modules_of(package: str) -> list[tuple[str, str]]:
+    """(name, source) of a package of the standard library and all modules in it. ValueError where
+    this Python has not got it."""
+    found = _sources([package])
+    if not found:
+        raise ValueError(f"this Python has no source of its package {package}")
+    return found
+
+
+def _sources(names: Iterable[str] = sys.stdlib_module_names) -> list[tuple[str, str]]:
+    """(name, source) of these modules of the standard library, and of all in them that have one, by
+    their names."""
     standard_library = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
     standard_library += [p for p in sys.path if re.fullmatch(r"python\d+\.zip", Path(p).name)]
     sources = []
-    for name, spec in sorted(_modules(sys.stdlib_module_names, standard_library)):
+    for name, spec in sorted(_modules(names, standard_library)):
         get_source = getattr(spec.loader, "get_source", None)
         source = get_source(name) if get_source else None
         if source:
-            sources.append(source)
+            sources.append((name, source))
     return sources
 
 

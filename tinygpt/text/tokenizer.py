@@ -5,6 +5,7 @@ Ids run from 0: first the tokens of the kind, then the special tokens. A special
 encode is told otherwise.
 """
 
+import copy
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ class Tokenizer:
 
     unknown_id: int | None = None  # the id for what has no token, where there can be such a thing
     cut: re.Pattern | None = CUT  # where a text may be cut; None: nowhere
+    chat_template: str | None = None  # how a chat becomes one text, where it is a chat's (chat.py)
 
     def __init__(
         self, tokens: Sequence[bytes], special_tokens: Sequence[str] | Mapping[str, int] = ()
@@ -157,6 +159,15 @@ class Tokenizer:
         """The bytes of these ids."""
         return b"".join(self.token_bytes(int(i)) for i in ids)
 
+    def with_special(self, tokens: Sequence[str]) -> Self:
+        """The same tokenizer with these special tokens too, after all others. Those that it has
+        keep their ids."""
+        new, missing = copy.copy(self), [t for t in tokens if t not in self.special_tokens]
+        ids = range(self.vocab_size, self.vocab_size + len(missing))
+        new.special_tokens = self.special_tokens | dict(zip(missing, ids, strict=True))
+        new._bytes = [*self._bytes, *(t.encode("utf-8") for t in missing)]
+        return new
+
     def opening(self) -> str:
         """A text to write on from where nobody gave one: a line end, or else the first token."""
         known = self.unknown_id not in self.encode_corpus("\n")
@@ -193,6 +204,8 @@ class Tokenizer:
         if END in self.special_tokens:
             config |= {"bos_token": END, "eos_token": END}
         config |= {"clean_up_tokenization_spaces": False}
+        if self.chat_template is not None:
+            config |= {"chat_template": self.chat_template}
         write_text(Path(folder) / TOKENIZER_CONFIG, json.dumps(config, indent=1) + "\n")
 
     @classmethod
@@ -204,7 +217,9 @@ class Tokenizer:
     def from_content(cls, path: Path, content: Any) -> Self:
         """The tokenizer in what was read from that path."""
         try:
-            return cls._from_content(content, special_in(content))
+            tokenizer = cls._from_content(content, special_in(content))
+            tokenizer.chat_template = _chat_template_beside(path)
+            return tokenizer
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             said = str(error) if type(error) is ValueError else repr(error)
             raise ValueError(f"{path} is cut short or no tokenizer of tinygpt: {said}") from error
@@ -221,6 +236,13 @@ class Tokenizer:
         raise NotImplementedError(
             f"{cls.__name__} has no _from_content: without it a tokenizer cannot be loaded"
         )
+
+
+def _chat_template_beside(path: Path) -> str | None:
+    beside = path.parent / TOKENIZER_CONFIG
+    config = read_json(beside, "tokenizer's settings") if beside.is_file() else {}
+    template = config.get("chat_template") if isinstance(config, dict) else None
+    return template if isinstance(template, str) else None
 
 
 END = "<|endoftext|>"  # the special token that ends a text, where the tokenizer has it

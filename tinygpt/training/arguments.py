@@ -85,6 +85,7 @@ PRESETS["lora"] = FINE_TUNING | {"learning_rate": 1e-3, "min_learning_rate": 1e-
 FOR_A_GPU = ("baby", "gpt2")
 MOST = 1 << 40  # beyond which a number is a typing error
 OPTIMIZERS = ("adamw", "adam", "nadamw", "nadam", "sgd")
+ATTACKS = ("none", "fgm", "pgd")
 
 
 @dataclass
@@ -102,6 +103,11 @@ class TrainingArguments:
     betas: tuple[float, float] = (0.9, 0.99)  # memory of the gradient, and of its square
     weight_decay: float = 0.1  # pull of the matrices towards 0
     max_grad_norm: float = 1.0  # longer gradients are shortened to this
+    label_smoothing: float = 0.0  # share of the target that is spread over all tokens, or labels
+    token_noise: float = 0.0  # share of the tokens read that are replaced by others, by chance
+    adversarial: str = "none"  # "fgm", "pgd": learn from embeddings moved to do harm, too
+    epsilon: float = 0.1  # how far they are moved, in lengths of the embeddings
+    adversarial_steps: int = 3  # of pgd
     eval_steps: int = 250  # measure the loss on held-out text every so many steps
     logging_steps: int = 10  # a line in log.jsonl every so many steps
     sample_steps: int = 500  # write some text every so many steps; 0: never
@@ -117,22 +123,28 @@ class TrainingArguments:
         for f in fields(self):  # NumPy's numbers are as good as Python's
             if isinstance(getattr(self, f.name), np.number):
                 setattr(self, f.name, getattr(self, f.name).item())
-        for name in ("max_steps", "batch_size", "eval_steps", "logging_steps", "save_steps"):
+        least_1 = "max_steps batch_size eval_steps logging_steps save_steps adversarial_steps"
+        for name in least_1.split():
             self._at_least(name, 1)
         counts = ("micro_batch_size", "warmup_steps", "sample_steps", "patience", "seed", "workers")
         for name in counts:
             self._at_least(name, 0)
-        for name in ("learning_rate", "min_learning_rate", "weight_decay", "max_grad_norm"):
+        rates = "learning_rate min_learning_rate weight_decay max_grad_norm epsilon"
+        for name in (*rates.split(), "label_smoothing", "token_noise"):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if not (number and math.isfinite(value) and value >= 0):
                 raise ValueError(f"expected a number {name} >= 0, got {value!r}")
+        for name in ("label_smoothing", "token_noise"):
+            if getattr(self, name) >= 1:
+                raise ValueError(f"expected {name} < 1, got {getattr(self, name)!r}")
         if self.max_grad_norm == 0:
             raise ValueError("expected max_grad_norm > 0, got 0")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"expected two betas in [0, 1), got {self.betas!r}")
         self.betas = tuple(self.betas)
-        for name, known in (("optimizer", OPTIMIZERS), ("schedule", tuple(SCHEDULES))):
+        words = {"optimizer": OPTIMIZERS, "schedule": tuple(SCHEDULES), "adversarial": ATTACKS}
+        for name, known in words.items():
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(f"expected {name} to be one of {known}, got {value!r}")

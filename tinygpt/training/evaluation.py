@@ -9,6 +9,7 @@ import numpy as np
 
 from tinygpt.autograd.mode import no_grad
 from tinygpt.backend import array_module, like, to_float
+from tinygpt.models.ids import IGNORE
 from tinygpt.nn.cross_entropy import cross_entropy
 from tinygpt.progress import progress as shown
 from tinygpt.text.batches import check_length, window_batches
@@ -36,13 +37,14 @@ class Evaluation:
 
 
 def mean_loss(model: Any, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    """The mean loss per token in eval mode; every token counts alike, in a smaller batch too."""
+    """The mean loss per target in eval mode; every one counts alike, in a smaller batch too."""
     total, count = 0.0, 0
     model.eval()
     with no_grad(), np.errstate(all="ignore"):
         for x, y in batches:
-            total += to_float(model.loss(x, y).data) * y.size
-            count += y.size
+            kept = int((y != IGNORE).sum())
+            total += to_float(model.loss(x, y).data) * kept
+            count += kept
     return total / count
 
 

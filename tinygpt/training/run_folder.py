@@ -128,6 +128,14 @@ def read_run(folder: Path) -> dict[str, Any]:
     return content
 
 
+def record_of(folder: Path) -> dict[str, Any] | None:
+    """The run.json of a run, also from one of its resume points; None where there is none."""
+    for place in (folder, *folder.resolve().parents[:2]):
+        if (place / RUN_FILE).is_file():
+            return read_run(place)
+    return None
+
+
 # ------------------------------------------------------------------------- which one is meant
 
 

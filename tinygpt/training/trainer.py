@@ -24,6 +24,8 @@ from tinygpt.optim.clip import clip_factor, clip_grad_norm, grad_norm
 from tinygpt.optim.schedule import learning_rate
 from tinygpt.progress import progress
 from tinygpt.text.batches import RandomBatches, check_length, window_batches
+from tinygpt.text.examples import ExampleBatches
+from tinygpt.training.adversarial import ordinary_ids, training_loss
 from tinygpt.training.arguments import TrainingArguments, make_optimizer
 from tinygpt.training.evaluation import mean_loss
 from tinygpt.training.interrupts import interrupts
@@ -63,7 +65,8 @@ def train_plain(model, optimizer, batches, *, rate, n, max_norm=1.0):
 class Trainer:
     """Trains a model on ids.
 
-    train and validation are 1-D arrays of token ids; validation may be None. Where a folder is
+    train and validation are 1-D arrays of token ids, or batches: without end to train on, a list to
+    measure on. validation may be None. Where a folder is
     given, the best model so far stands there, and resume points and the log below it. With `begin`,
     every window begins with that id. `floor` is the loss of a perfect model, for the picture. A
     callback is called with the trainer and each line of the log, and ends the run if it returns
@@ -75,8 +78,8 @@ class Trainer:
         model: GPT,
         arguments: TrainingArguments,
         *,
-        train: np.ndarray | None = None,
-        validation: np.ndarray | None = None,
+        train: np.ndarray | ExampleBatches | None = None,
+        validation: np.ndarray | list[tuple[np.ndarray, np.ndarray]] | None = None,
         tokenizer: Any = None,
         folder: str | Path | None = None,
         begin: int | None = None,
@@ -98,12 +101,18 @@ class Trainer:
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
         self.floor, self.callbacks = floor, callbacks
-        self.batches: RandomBatches | None = None
-        if train is not None:
+        special = tokenizer.special_tokens.values() if tokenizer is not None else ()
+        self.ordinary = ordinary_ids(model.config.vocab_size, special)  # ids that noise may replace
+        self.batches: RandomBatches | ExampleBatches | None = None
+        if isinstance(train, ExampleBatches):
+            self.batches = train
+        elif train is not None:
             check_length(train, block_size, "the text to train on")
             self.batches = RandomBatches(train, block_size, a.batch_size, seed=a.seed, begin=begin)
         self.validation: list[tuple[np.ndarray, np.ndarray]] = []
-        if validation is not None:
+        if isinstance(validation, list):
+            self.validation = validation
+        elif validation is not None:
             check_length(validation, block_size, "the held-out text")
             rows = a.micro_batch_size or a.batch_size
             self.validation = window_batches(
@@ -167,7 +176,7 @@ class Trainer:
             share = float(np.count_nonzero(y[part] != -100) / n_kept)
             if share:
                 model.vector().begin_part(start)
-                part_loss = model.loss(x[part], y[part])
+                part_loss = training_loss(model, x[part], y[part], self.arguments, self.ordinary)
                 xp = array_module(part_loss.data)
                 part_loss.backward(xp.full((), share, dtype=part_loss.dtype))
                 loss = loss + part_loss.data * share
@@ -302,7 +311,7 @@ class Trainer:
         return min(threads, a.batch_size), threads
 
     def _write_sample(self, bar: Any, step: int) -> None:
-        if self.tokenizer is None:
+        if self.tokenizer is None or self.model.config.n_classes:  # which writes nothing
             return
         text = generate_text(
             self.model,

@@ -1,0 +1,179 @@
+"""Runs of a task: how they are set up, and what they are asked afterwards."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tinygpt.cli.saying import say_what_is_trained
+from tinygpt.models.growing import grown
+from tinygpt.tasks import make_task
+from tinygpt.tasks.answering import chosen_labels, longest_answer, written_answers
+from tinygpt.tasks.corpus import task_corpus
+from tinygpt.tasks.pictures import draw_confusion
+from tinygpt.tasks.task import Task
+from tinygpt.text.chat import Example, special_tokens
+from tinygpt.text.corpora import Corpus, DataArguments
+from tinygpt.text.examples import ExampleBatches, answer_row, example_batches, label_row, pad_id
+from tinygpt.text.tokenizer import Tokenizer
+from tinygpt.training.arguments import TrainingArguments
+from tinygpt.training.trainer import EVAL_WINDOWS, Trainer
+
+SHOWN = 6  # examples
+CONFUSION = "confusion.png"
+
+
+def chat_tokens(corpus: Corpus) -> tuple[str, ...]:
+    """The special tokens that the rows of its examples need; none for a text."""
+    return special_tokens(corpus.tasks) if corpus.examples is not None else ()
+
+
+def with_chats(
+    model: Any, tokenizer: Tokenizer, tokens: Sequence[str], n_classes: int, device: str
+) -> tuple[Any, Tokenizer]:
+    """A trained model and its tokenizer with the special tokens of a task, and its head."""
+    tokenizer = tokenizer.with_special(tokens)
+    c = model.config
+    if tokenizer.vocab_size > c.vocab_size or n_classes != c.n_classes:
+        model = grown(model, tokenizer.vocab_size, n_classes=n_classes, device=device)
+    return model, tokenizer
+
+
+def task_trainer(
+    model: Any,
+    training: TrainingArguments,
+    corpus: Corpus,
+    tokenizer: Tokenizer,
+    folder: Path | None,
+) -> Trainer:
+    """A trainer on the answers of a task."""
+    assert corpus.examples is not None
+    parts, block, pad = corpus.examples, model.config.block_size, pad_id(tokenizer)
+
+    def row(e: Example) -> Any:
+        if model.config.n_classes:
+            return label_row(tokenizer, e, corpus.labels, block)
+        return answer_row(tokenizer, e, block)
+
+    train, validation = ([row(e) for e in part] for part in parts[:2])
+    for e in parts.test:
+        row(e)  # what is too long is said now, not after training
+    rows = training.micro_batch_size or training.batch_size
+    trainer = Trainer(
+        model,
+        training,
+        train=ExampleBatches(train, training.batch_size, pad=pad, seed=training.seed),
+        validation=example_batches(validation, rows, pad=pad, limit=EVAL_WINDOWS),
+        tokenizer=tokenizer,
+        folder=folder,
+    )
+    if folder is not None:
+        n = sum(int((y >= 0).sum()) for _, y in train)
+        say_what_is_trained(
+            trainer,
+            f"{corpus.name}: {len(train):,} examples to learn from, {len(validation):,} to choose "
+            f"the best model by, {len(parts.test):,} to report on; {n:,} "
+            f"{'labels' if model.config.n_classes else 'tokens of answers'} are learned; "
+            f"vocabulary {tokenizer.vocab_size}",
+        )
+    return trainer
+
+
+# ------------------------------------------------------------------------- asked after training
+
+
+def answers_of(
+    model: Any, tokenizer: Tokenizer, examples: Sequence[Example], labels: Sequence[str]
+) -> list[str]:
+    """What the model answers to each of these examples."""
+    if model.config.n_classes:
+        return chosen_labels(model, tokenizer, examples, labels)
+    return written_answers(
+        model, tokenizer, examples, max_new_tokens=longest_answer(tokenizer, examples)
+    )
+
+
+def show_answers(trainer: Trainer, corpus: Corpus) -> None:
+    """What a run has learned, on a few examples that it was not trained on, and what to do next."""
+    assert corpus.examples is not None
+    folder = trainer.folder
+    some = (corpus.examples.validation or corpus.examples.train)[:SHOWN]
+    answers = answers_of(trainer.model, trainer.tokenizer, some, corpus.labels)
+    print()
+    for e, answer in zip(some, answers, strict=True):
+        print(_one_line(e, answer))
+    which = f"the best model, of step {trainer.saved}," if trainer.best else "the model"
+    more = "generate" if trainer.model.config.n_classes else "chat"
+    print(f"\n{which} is in {folder}; how good it is: tinygpt eval {folder}; to try it: tinygpt "
+          f"{more} {folder}")  # fmt: skip
+
+
+def _one_line(e: Example, answer: str) -> str:
+    prompt = " ".join(e.turns[-2].split())
+    prompt = prompt if len(prompt) <= 60 else f"... {prompt[-56:]}"
+    judged = "right" if answer == e.answer else f"expected {' '.join(e.answer.split())!r}"
+    return f"{prompt}\n    -> {' '.join(answer.split())}    ({judged})"
+
+
+def evaluate_task(
+    folder: Path,
+    model: Any,
+    tokenizer: Tokenizer,
+    record: dict[str, Any],
+    data: DataArguments,
+    file: str | None,
+    part: str | None,
+) -> None:
+    """The score of a run on a part of its task, or on a file of the same form, and its baseline."""
+    labels = tuple(record["text"].get("labels") or ())
+    if file is None:
+        corpus, name = task_corpus(data), part or "test"
+        assert corpus.examples is not None
+        parts = corpus.examples
+        examples = [e for p in parts for e in p] if part == "all" else getattr(parts, name)
+        what = f"{corpus.name}, {'all of it' if name == 'all' else f'its {name} part'}"
+        names, train = corpus.tasks, parts.train
+    else:
+        task = make_task(data.task, file, data.encoding, held_out=0)
+        examples, train = task.examples().train, []
+        what, names = file, (data.task,)
+    if not examples:
+        raise ValueError(f"{folder}: no examples were held out: --part train, or give a file")
+    for e in examples:
+        if labels and e.answer not in labels:
+            known = ", ".join(labels)
+            raise ValueError(
+                f"{e.where}: the label {e.answer!r} is none that this model has learned: it knows "
+                f"{known}. Mend the line, or train with such lines"
+            )
+    answers = answers_of(model, tokenizer, examples, labels)
+    print(f"{folder} on {what}: {len(examples):,} examples")
+    for name in names:
+        task = _task(name, data, file)
+        mine = [i for i, e in enumerate(examples) if e.task == name]
+        _report(task, [examples[i] for i in mine], [answers[i] for i in mine],
+                [e for e in train if e.task == name], len(names) > 1)  # fmt: skip
+    wrong = [(e, a) for e, a in zip(examples, answers, strict=True) if a != e.answer]
+    if wrong:
+        print(f"\n{len(wrong):,} are not the right one, letter by letter; the first of them:")
+        for e, answer in wrong[:SHOWN]:
+            print(_one_line(e, answer))
+    if labels:
+        path = folder / CONFUSION
+        print(f"\n{draw_confusion(answers, [e.answer for e in examples], labels, path)}\n{path}")
+
+
+def _task(name: str, data: DataArguments, file: str | None) -> Task:
+    return make_task(name, file or data.corpus, data.encoding, data.validation_fraction)
+
+
+def _report(
+    task: Task, examples: list[Example], answers: list[str], train: list[Example], named: bool
+) -> None:
+    if named:
+        print(f"\n{task.name}, {len(examples):,} examples")
+    for metric, value in task.score(answers, examples).items():
+        print(f"{metric:<15}{value:7.2f} %")
+    if train:
+        how, simple = task.baseline(train, examples)
+        for metric, value in task.score(simple, examples).items():
+            print(f"{metric:<15}{value:7.2f} %   without a model: {how}")

@@ -1,0 +1,149 @@
+"""dialogue: an assistant that knows a small world: sums, the calendar, spelling, who has what.
+
+    user        Mia has a red boat. Tom has a drum.
+    assistant   I see.
+    user        Who has the drum?
+    assistant   Tom
+    user        Spell DRUM.
+    assistant   D-R-U-M
+
+In English and in Chinese. A chat has one to three exchanges, and what was told in one is asked for
+in a later one. One eighth of all questions is held out, in both languages: the sums, words and
+stories that end a chat of the test occur nowhere in training.
+"""
+
+import calendar
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygpt.tasks.task import Task
+from tinygpt.text.chat import Example
+from tinygpt.text.examples import Parts
+
+N_TRAIN, N_TEST = 20_000, 600
+LARGEST = 50  # of the two numbers of a sum
+
+DAYS = list(calendar.day_name)
+DAYS_ZH = [f"星期{c}" for c in "一二三四五六日"]
+MONTHS = list(calendar.month_name)[1:]
+NAMES, NAMES_ZH = "Mia Ada Lily Tom Ben Max".split(), "小美 小红 丽丽 小明 小刚 阿宝".split()
+THINGS = "ball boat kite lamp drum book".split()
+THINGS_ZH = "球 船 灯 鼓 书 伞".split()
+LETTERS = "ABCDEFGHIJKLMNOPRSTUW"
+CHARACTERS = "天地人山水火木金土日月风"
+
+Rng = np.random.Generator
+Exchange = tuple[str, str]  # what the user says, and the answer
+Subject = tuple[list[Exchange], Any]  # and what is asked for in it, whatever the language
+
+
+def _pick(rng: Rng, of: Sequence[Any], n: int) -> list[Any]:
+    return [of[i] for i in rng.choice(len(of), n, replace=False)]
+
+
+def sums(rng: Rng) -> Subject:
+    a, b = (int(n) for n in rng.integers(0, LARGEST, 2))
+    asked = f"What is {a} + {b}?" if rng.random() < 0.5 else f"{a}加{b}是多少？"
+    return [(asked, str(a + b))], ("sum", a, b)
+
+
+def days(rng: Rng) -> Subject:
+    day, n = int(rng.integers(7)), int(rng.integers(1, 7))
+    if rng.random() < 0.5:
+        there = [DAYS[(day + i) % 7] for i in range(1, n + 1)]
+        return [(f"Name {_some(n, 'day')} after {DAYS[day]}.", ", ".join(there))], ("day", day, n)
+    there = [DAYS_ZH[(day + i) % 7] for i in range(1, n + 1)]
+    return [(f"{DAYS_ZH[day]}以后的{n}天是什么？", "、".join(there))], ("day", day, n)
+
+
+def months(rng: Rng) -> Subject:
+    month, n = int(rng.integers(12)), int(rng.integers(1, 6))
+    key = ("month", month, n)
+    if rng.random() < 0.5:
+        there = [MONTHS[(month + i) % 12] for i in range(1, n + 1)]
+        return [(f"Name {_some(n, 'month')} after {MONTHS[month]}.", ", ".join(there))], key
+    there = [f"{(month + i) % 12 + 1}月" for i in range(1, n + 1)]
+    return [(f"{month + 1}月以后的{n}个月是什么？", "、".join(there))], key
+
+
+def _some(n: int, what: str) -> str:
+    return f"the {what}" if n == 1 else f"the {n} {what}s"
+
+
+def spelling(rng: Rng) -> Subject:
+    if rng.random() < 0.5:
+        word = "".join(rng.choice(list(LETTERS), rng.integers(3, 7)))
+        return [(f"Spell {word}.", "-".join(word))], word
+    word = "".join(rng.choice(list(CHARACTERS), rng.integers(2, 5)))
+    return [(f"把{word}倒过来写。", word[::-1])], word
+
+
+def who(rng: Rng) -> Subject:
+    english, n = rng.random() < 0.5, int(rng.integers(2, 4))
+    names = _pick(rng, NAMES if english else NAMES_ZH, n)
+    things = _pick(rng, THINGS if english else THINGS_ZH, n)
+    pairs = list(zip(names, things, strict=True))
+    if english:
+        told = (" ".join(f"{a} has a {b}." for a, b in pairs), "I see.")
+        asked = [(f"What does {a} have?", b) for a, b in pairs]
+        asked += [(f"Who has the {b}?", a) for a, b in pairs]
+    else:
+        told = ("".join(f"{a}有{b}。" for a, b in pairs), "知道了。")
+        asked = [(f"{a}有什么？", b) for a, b in pairs] + [(f"谁有{b}？", a) for a, b in pairs]
+    return [told, *_pick(rng, asked, int(rng.integers(1, 5)))], pairs
+
+
+def dates(rng: Rng) -> Subject:
+    return days(rng) if rng.random() < 0.5 else months(rng)
+
+
+SKILLS: dict[str, Callable[[Rng], Subject]] = {
+    "sums": sums, "calendar": dates, "spelling": spelling, "who has what": who,
+}  # fmt: skip
+
+
+def is_held_out(key: Any) -> bool:
+    """One question in eight, for ever the same ones."""
+    return zlib.crc32(repr(key).encode("utf-8")) % 8 == 0
+
+
+def chat(rng: Rng, skill: str, others: int, *, held_out: bool) -> list[Exchange]:
+    """A chat that ends with a question of this skill, held out or not; before it, or between what
+    it was told and the question, there are so many other subjects."""
+    said, key = SKILLS[skill](rng)
+    while is_held_out(key) != held_out:
+        said, key = SKILLS[skill](rng)
+    for other in _pick(rng, [s for s in SKILLS if s != skill], others):
+        more, key = SKILLS[other](rng)
+        if not is_held_out(key):
+            said = [*said[:-1], *more, said[-1]]
+    return said
+
+
+class Dialogue(Task):
+    """Sums, calendar, spelling, who has what: each answer follows from the chat."""
+
+    name = "dialogue"
+    about = "a small assistant: sums, calendar, spelling, who has what"
+    settings = {
+        "tokenizer": "bpe", "pattern": "single", "vocab_size": 512, "block_size": 128,
+        "n_layer": 4, "n_head": 4, "n_embd": 128, "position": "rotary", "batch_size": 32,
+        "max_steps": 3000, "learning_rate": 2e-3, "eval_steps": 500,
+    }  # fmt: skip
+
+    def examples(self) -> Parts:
+        rng = np.random.default_rng(0)
+        return Parts(
+            self._chats(rng, N_TRAIN, 3, held_out=False),
+            self._chats(rng, N_TEST // 3, 1, held_out=True),
+            self._chats(rng, N_TEST, 1, held_out=True),
+        )
+
+    def _chats(self, rng: Rng, n: int, most: int, *, held_out: bool) -> list[Example]:
+        """n chats with up to `most` other subjects: long ones teach more for the same work."""
+        skills = [list(SKILLS)[i % len(SKILLS)] for i in range(n)]
+        chats = [chat(rng, s, int(rng.integers(most + 1)), held_out=held_out) for s in skills]
+        return [Example(tuple(turn for pair in said for turn in pair), self.name) for said in chats]
