@@ -7,16 +7,15 @@ from typing import Any
 from tinygpt.cli.saying import say_what_is_trained
 from tinygpt.models.growing import grown
 from tinygpt.tasks import make_task
-from tinygpt.tasks.answering import chosen_labels, longest_answer, written_answers
 from tinygpt.tasks.corpus import task_corpus
 from tinygpt.tasks.pictures import draw_confusion
+from tinygpt.tasks.running import answers_of
 from tinygpt.tasks.task import Task
 from tinygpt.text.chat import Example, special_tokens
 from tinygpt.text.corpora import Corpus, DataArguments
-from tinygpt.text.examples import ExampleBatches, answer_row, example_batches, label_row, pad_id
+from tinygpt.text.examples import ExampleBatches
 from tinygpt.text.tokenizer import Tokenizer
-from tinygpt.training.arguments import TrainingArguments
-from tinygpt.training.trainer import EVAL_WINDOWS, Trainer
+from tinygpt.training.trainer import Trainer
 
 SHOWN = 6  # examples
 CONFUSION = "confusion.png"
@@ -38,58 +37,21 @@ def with_chats(
     return model, tokenizer
 
 
-def task_trainer(
-    model: Any,
-    training: TrainingArguments,
-    corpus: Corpus,
-    tokenizer: Tokenizer,
-    folder: Path | None,
-) -> Trainer:
-    """A trainer on the answers of a task."""
-    assert corpus.examples is not None
-    parts, block, pad = corpus.examples, model.config.block_size, pad_id(tokenizer)
-
-    def row(e: Example) -> Any:
-        if model.config.n_classes:
-            return label_row(tokenizer, e, corpus.labels, block)
-        return answer_row(tokenizer, e, block)
-
-    train, validation = ([row(e) for e in part] for part in parts[:2])
-    for e in parts.test:
-        row(e)  # what is too long is said now, not after training
-    rows = training.micro_batch_size or training.batch_size
-    trainer = Trainer(
-        model,
-        training,
-        train=ExampleBatches(train, training.batch_size, pad=pad, seed=training.seed),
-        validation=example_batches(validation, rows, pad=pad, limit=EVAL_WINDOWS),
-        tokenizer=tokenizer,
-        folder=folder,
+def say_examples(trainer: Trainer, corpus: Corpus) -> None:
+    """What is going to be learned."""
+    assert corpus.examples is not None and isinstance(trainer.batches, ExampleBatches)
+    train, validation, test = map(len, corpus.examples)
+    n = sum(int((y >= 0).sum()) for _, y in trainer.batches.rows)
+    what = "labels" if trainer.model.config.n_classes else "tokens of answers"
+    say_what_is_trained(
+        trainer,
+        f"{corpus.name}: {train:,} examples to learn from, {validation:,} to choose the best model "
+        f"by, {test:,} to report on; {n:,} {what} are learned; vocabulary "
+        f"{trainer.tokenizer.vocab_size}",
     )
-    if folder is not None:
-        n = sum(int((y >= 0).sum()) for _, y in train)
-        say_what_is_trained(
-            trainer,
-            f"{corpus.name}: {len(train):,} examples to learn from, {len(validation):,} to choose "
-            f"the best model by, {len(parts.test):,} to report on; {n:,} "
-            f"{'labels' if model.config.n_classes else 'tokens of answers'} are learned; "
-            f"vocabulary {tokenizer.vocab_size}",
-        )
-    return trainer
 
 
 # ------------------------------------------------------------------------- asked after training
-
-
-def answers_of(
-    model: Any, tokenizer: Tokenizer, examples: Sequence[Example], labels: Sequence[str]
-) -> list[str]:
-    """What the model answers to each of these examples."""
-    if model.config.n_classes:
-        return chosen_labels(model, tokenizer, examples, labels)
-    return written_answers(
-        model, tokenizer, examples, max_new_tokens=longest_answer(tokenizer, examples)
-    )
 
 
 def show_answers(trainer: Trainer, corpus: Corpus) -> None:

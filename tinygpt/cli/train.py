@@ -13,12 +13,13 @@ from tyro.conf import Positional
 from tinygpt.backend import default_device, device_index, gpu
 from tinygpt.cli import settings as s
 from tinygpt.cli.saying import blind, count_unknown, say_what_is_trained
-from tinygpt.cli.task_runs import chat_tokens, show_answers, task_trainer, with_chats
+from tinygpt.cli.task_runs import chat_tokens, say_examples, show_answers, with_chats
 from tinygpt.generation.writing import stream_text
 from tinygpt.models.export import is_published, obstacles
 from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.optim.schedule import learning_rate
 from tinygpt.tasks.corpus import settings_of, task_corpus
+from tinygpt.tasks.running import task_trainer
 from tinygpt.text.batches import window_batches
 from tinygpt.text.chat import chat_template
 from tinygpt.text.corpora import Corpus, DataArguments, load_corpus, sha256_of
@@ -333,7 +334,9 @@ def _trainer(
 ) -> Trainer:
     """Encode the text, and say what is going to happen."""
     if corpus.examples is not None:
-        return task_trainer(model, training, corpus, tokenizer, folder)
+        trainer = task_trainer(model, training, corpus, tokenizer, folder)
+        say_examples(trainer, corpus)
+        return trainer
     ids = {
         part: corpus_ids(tokenizer, getattr(corpus, part), folder / f"ids-{part}.bin")
         for part in ("train", "validation")

@@ -13,7 +13,7 @@ stories that end a chat of the test occur nowhere in training.
 """
 
 import calendar
-import zlib
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,9 +29,19 @@ LARGEST = 50  # of the two numbers of a sum
 DAYS = list(calendar.day_name)
 DAYS_ZH = [f"星期{c}" for c in "一二三四五六日"]
 MONTHS = list(calendar.month_name)[1:]
-NAMES, NAMES_ZH = "Mia Ada Lily Tom Ben Max".split(), "小美 小红 丽丽 小明 小刚 阿宝".split()
-THINGS = "ball boat kite lamp drum book".split()
-THINGS_ZH = "球 船 灯 鼓 书 伞".split()
+NAMES = (
+    "Mia Ada Lily Rosa Nora Wanda Ida Eva Lena Clara Greta Paula Tom Ben Max Leo Oskar Finn Paul "
+    "Karl Emil Hugo Jonas Felix Anton"
+).split()
+THINGS = (
+    "ball boat kite lamp drum book hat coat bell cup ring rope shell stone spoon clock key map "
+    "comb flute sled tent mask brush chair"
+).split()
+NAMES_ZH = (
+    "小美 小红 丽丽 阿兰 芳芳 玉珍 小雪 小梅 小玲 小云 小燕 小花 小明 小刚 阿宝 大伟 强强 "
+    "天佑 小龙 小军 小虎 小杰 小波 小林 小峰"
+).split()
+THINGS_ZH = "球 船 灯 鼓 书 伞 帽 铃 杯 绳 石 勺 钟 图 梳 笛 镜 刀 笔 纸 画 琴 剑 鞋 花".split()
 LETTERS = "ABCDEFGHIJKLMNOPRSTUW"
 CHARACTERS = "天地人山水火木金土日月风"
 
@@ -51,26 +61,22 @@ def sums(rng: Rng) -> Subject:
 
 
 def days(rng: Rng) -> Subject:
-    day, n = int(rng.integers(7)), int(rng.integers(1, 7))
+    day, n = int(rng.integers(7)), int(rng.integers(2, 7))
     if rng.random() < 0.5:
         there = [DAYS[(day + i) % 7] for i in range(1, n + 1)]
-        return [(f"Name {_some(n, 'day')} after {DAYS[day]}.", ", ".join(there))], ("day", day, n)
+        return [(f"Name the {n} days after {DAYS[day]}.", ", ".join(there))], ("day", day, n)
     there = [DAYS_ZH[(day + i) % 7] for i in range(1, n + 1)]
     return [(f"{DAYS_ZH[day]}以后的{n}天是什么？", "、".join(there))], ("day", day, n)
 
 
 def months(rng: Rng) -> Subject:
-    month, n = int(rng.integers(12)), int(rng.integers(1, 6))
+    month, n = int(rng.integers(12)), int(rng.integers(2, 6))
     key = ("month", month, n)
     if rng.random() < 0.5:
         there = [MONTHS[(month + i) % 12] for i in range(1, n + 1)]
-        return [(f"Name {_some(n, 'month')} after {MONTHS[month]}.", ", ".join(there))], key
+        return [(f"Name the {n} months after {MONTHS[month]}.", ", ".join(there))], key
     there = [f"{(month + i) % 12 + 1}月" for i in range(1, n + 1)]
     return [(f"{month + 1}月以后的{n}个月是什么？", "、".join(there))], key
-
-
-def _some(n: int, what: str) -> str:
-    return f"the {what}" if n == 1 else f"the {n} {what}s"
 
 
 def spelling(rng: Rng) -> Subject:
@@ -107,7 +113,7 @@ SKILLS: dict[str, Callable[[Rng], Subject]] = {
 
 def is_held_out(key: Any) -> bool:
     """One question in eight, for ever the same ones."""
-    return zlib.crc32(repr(key).encode("utf-8")) % 8 == 0
+    return hashlib.sha256(repr(key).encode("utf-8")).digest()[0] % 8 == 0
 
 
 def chat(rng: Rng, skill: str, others: int, *, held_out: bool) -> list[Exchange]:
@@ -129,7 +135,7 @@ class Dialogue(Task):
     name = "dialogue"
     about = "a small assistant: sums, calendar, spelling, who has what"
     settings = {
-        "tokenizer": "bpe", "pattern": "single", "vocab_size": 512, "block_size": 128,
+        "tokenizer": "bpe", "pattern": "single", "vocab_size": 768, "block_size": 224,
         "n_layer": 4, "n_head": 4, "n_embd": 128, "position": "rotary", "batch_size": 32,
         "max_steps": 3000, "learning_rate": 2e-3, "eval_steps": 500,
     }  # fmt: skip

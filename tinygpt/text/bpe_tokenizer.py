@@ -29,9 +29,9 @@ PATTERNS = {
     "o200k": rf"[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]*[{_LOWER}]+{_ENDS}?"
              rf"|[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]+[{_LOWER}]*{_ENDS}?"
              r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    # every digit and every Chinese character by itself: numbers are then always cut alike
-    "single": r"'(?:[sdmt]|ll|ve|re)|\p{N}|\p{Han}| ?(?:(?!\p{Han})\p{L})+| ?[^\s\p{L}\p{N}]+"
-              r"|\s+(?!\S)|\s+",
+    # digits, signs, Chinese characters and blanks by themselves: so a number is always cut alike,
+    # and a word is the same token at the beginning of an answer and in the middle of a text
+    "single": r"\p{N}|\p{Han}|(?:(?!\p{Han})\p{L})+|[^\s\p{L}\p{N}]|\s+",
     "none": r"[\s\S]+",
 }  # fmt: skip
 
