@@ -110,7 +110,7 @@ class WordPieceTokenizer:
                 out.append(f" {c} " if chinese else c)
         text = "".join(out)
         if self.lowercase:
-            text = text.lower()
+            text = "".join(c.lower() for c in text)  # one by one: a Σ at the end of a word is σ too
         if not self.accents:
             apart = unicodedata.normalize("NFD", text)
             text = "".join(c for c in apart if unicodedata.category(c) != "Mn")
