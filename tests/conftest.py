@@ -11,7 +11,7 @@ from tinygpt.testing.strict_device import double
 
 
 def pytest_configure(config):
-    for number in range(17):
+    for number in range(22):
         config.addinivalue_line("markers", f"lesson{number:02}: its exercises, on the library")
 
 

@@ -893,7 +893,60 @@ def even_by_floor(overhead, gpu, cpu):
     return math.floor(overhead / saved) + 1 if saved > 0 else np.inf
 
 
+def targets_in_a_loop(ids, learned):
+    y = []
+    for i in range(1, len(ids)):
+        y.append(ids[i] if learned[i] else -100)
+    return ids[:-1], np.array(y)
+
+
+def targets_on_a_copy(ids, learned):
+    y = ids[1:].copy()
+    y[~learned[1:]] = -100
+    return ids[:-1].copy(), y
+
+
+def batch_by_padding(rows, pad):
+    n = max(len(x) for x, _ in rows)
+    x = [np.pad(x, (0, n - len(x)), constant_values=pad) for x, _ in rows]
+    y = [np.pad(y, (0, n - len(y)), constant_values=-100) for _, y in rows]
+    return np.stack(x), np.stack(y)
+
+
+def batch_in_lists(rows, pad):
+    n = max([len(x) for x, _ in rows])
+    xs, ys = [], []
+    for x, y in rows:
+        xs.append(list(x) + [pad] * (n - len(x)))
+        ys.append(list(y) + [-100] * (n - len(y)))
+    return np.array(xs), np.array(ys)
+
+
+def macro_f1_by_precision_and_recall(given, right, labels):
+    total = 0
+    for label in labels:
+        tp = sum(1 for g, r in zip(given, right, strict=True) if g == label and r == label)
+        fp = sum(1 for g, r in zip(given, right, strict=True) if g == label and r != label)
+        fn = sum(1 for g, r in zip(given, right, strict=True) if g != label and r == label)
+        if tp > 0:
+            p, r = tp / (tp + fp), tp / (tp + fn)
+            total += 2 * p * r / (p + r)
+    return total / len(labels)
+
+
+def macro_f1_by_arrays(given, right, labels):
+    given, right = np.array(given), np.array(right)
+    scores = []
+    for label in labels:
+        n = np.sum(given == label) + np.sum(right == label)
+        scores.append(2 * np.sum((given == label) & (right == label)) / max(n, 1))
+    return float(np.mean(scores))
+
+
 STYLES = {
+    "17.1": (targets_in_a_loop, targets_on_a_copy),
+    "17.2": (batch_by_padding, batch_in_lists),
+    "17.3": (macro_f1_by_precision_and_recall, macro_f1_by_arrays),
     "16.1": (norm_by_stacking, norm_as_one_vector),
     "16.2": (anywhere_in_place, anywhere_by_logarithm),
     "16.3": (even_by_counting, even_by_floor),

@@ -337,4 +337,24 @@ GUESSES: dict[str, Guess] = {
         lambda rows: min(("1", "100", "10000"), key=lambda n: abs(np.log(float(n)) - np.log(rows))),
         lambda rows: f"From {rows:,.0f} rows on, with these assumptions and on this machine.",
     ),
+    "17.P1": Guess(
+        lambda learned: int(learned.sum()),
+        "Four letters, and the token that ends the answer. The markers and the question are only "
+        "read.",
+    ),
+    "17.P2": Guess(
+        lambda of_answers, of_everything: (
+            "answers" if of_answers.mean() >= of_everything.mean() else "everything"
+        ),
+        lambda of_answers, of_everything: (
+            f"On average over the run {of_answers.mean():.0%} against {of_everything.mean():.0%}."
+        ),
+    ),
+    "17.P3": Guess(
+        lambda both: _yes(both[0] == both[1]),
+        lambda both: (
+            f"{both[0]} and {both[1]}: the first token is read with the word, and everything after "
+            "it looks back at it."
+        ),
+    ),
 }

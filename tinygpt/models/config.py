@@ -48,6 +48,7 @@ class GPTConfig:
     rope_scaling: tuple[float, ...] = ()  # rotary, stretched to longer texts: nn/rotary.py
     norm: str = "layer_norm"  # layer_norm, or rms_norm, which has no mean and no bias
     norm_eps: float = 1e-5  # added to the variance under the root
+    init_std: float = 0.02  # of the matrices in the blocks, at first; about 1 / sqrt(n_embd) fits
     mlp: str = "gelu"  # gelu (tanh form), gelu_exact, or swiglu, an MLP with a gate
     n_inner: int = 0  # width of the MLP; 0: 4 n_embd, and with swiglu 8/3 n_embd
     n_classes: int = 0  # of a head that classifies a text instead of writing on; 0: it writes
@@ -61,14 +62,14 @@ class GPTConfig:
             self._whole(name, 1)
         for name in ("n_inner", "n_classes", "n_kv_head", "lora_rank"):
             self._whole(name, 0)
-        for name in ("dropout", "norm_eps", "rope_base", "lora_alpha"):
+        for name in ("dropout", "norm_eps", "init_std", "rope_base", "lora_alpha"):
             if isinstance(getattr(self, name), np.floating | np.integer):
                 setattr(self, name, getattr(self, name).item())
         for name in ("bias", "tie_weights"):
             value = getattr(self, name)
             if not isinstance(value, bool):
                 raise ValueError(f"expected {name} to be True or False, got {value!r}")
-        for name in ("norm_eps", "rope_base", "lora_alpha"):
+        for name in ("norm_eps", "init_std", "rope_base", "lora_alpha"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 < value < math.inf:
                 raise ValueError(f"expected a number {name} > 0, got {value!r}")

@@ -69,10 +69,10 @@ def _linear(x, layer):
 class GPT(Module):
     """A GPT with freshly drawn weights, in eval mode.   GPT(GPTConfig(vocab_size=65), seed=0)
 
-    Initialised as GPT-2: weights normal with standard deviation 0.02, those that end a residual
-    branch 0.02 / sqrt(2 N), biases 0. The same config and seed give the same weights; seed None:
-    they are zeros, about to be loaded. It is made on the device; None: the one that TINYGPT_DEVICE
-    names, else the CPU.
+    Initialised as GPT-2: weights normal with standard deviation 0.02 (in the blocks init_std),
+    those that end a residual branch by sqrt(2 N) smaller, biases 0. The same config and seed give
+    the same weights; seed None: they are zeros, about to be loaded. It is made on the device; None:
+    the one that TINYGPT_DEVICE names, else the CPU.
     """
 
     def __init__(self, config: GPTConfig, *, seed: int | None = 0, device: str | None = None):
@@ -187,7 +187,8 @@ class GPT(Module):
     def new_block(self, rng: Rng) -> Block:
         """A block as its config says. A subclass with parts of its own writes this anew."""
         c = self.config
-        settings = {"bias": c.bias, "residual_std": 0.02 / math.sqrt(2 * c.n_layer), "rng": rng}
+        settings = {"bias": c.bias, "std": c.init_std, "rng": rng}
+        settings["residual_std"] = c.init_std / math.sqrt(2 * c.n_layer)
         attn = CausalSelfAttention(
             c.n_embd,
             c.n_head,

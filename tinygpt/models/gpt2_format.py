@@ -49,6 +49,7 @@ def read_config(config: dict[str, Any]) -> dict[str, Any]:
         "dropout": dropouts[0],
         "tie_weights": config.get("tie_word_embeddings", True),
         "norm_eps": config.get("layer_norm_epsilon", 1e-5),
+        "init_std": config.get("initializer_range", 0.02),
         "n_inner": config.get("n_inner") or 0,
         "mlp": _mlp(config.get("activation_function", "gelu_new")),
     }
@@ -104,7 +105,7 @@ def write_config(fields: dict[str, Any]) -> dict[str, Any]:
         "layer_norm_epsilon": fields["norm_eps"],
         "n_inner": fields["n_inner"] or None,
         "activation_function": names.get(fields["mlp"], "gelu_new"),
-        "initializer_range": 0.02,
+        "initializer_range": fields["init_std"],
     }
     config |= {name: known[0] for name, known in ONLY.items()}
     return config if gpt2 else config | {name: fields[name] for name in OWN}

@@ -60,6 +60,7 @@ def read_config(config: dict[str, Any]) -> dict[str, Any]:
         **SHAPE,
         "n_kv_head": 0 if groups == fields["n_head"] else groups,
         "norm_eps": config.get("rms_norm_eps", 1e-6),
+        "init_std": config.get("initializer_range", 0.02),
         "tie_weights": config.get("tie_word_embeddings", False),
         "rope_base": float(base),
         "rope_scaling": scaling,
@@ -120,7 +121,7 @@ def write_config(fields: dict[str, Any]) -> dict[str, Any]:
         "rope_scaling": rope if scaling else None,
         **{name: known[0] for name, known in ONLY.items() if name != "sliding_window"},
         "attention_dropout": fields["dropout"],
-        "initializer_range": 0.02,
+        "initializer_range": fields["init_std"],
     }
 
 

@@ -291,6 +291,7 @@ class CausalSelfAttention(Module):
         rope_scaling: tuple[float, ...] = (),
         dropout: float = 0.0,
         bias: bool = True,
+        std: float = 0.02,
         residual_std: float = 0.02,
         rng: Rng = None,
     ):
@@ -303,7 +304,7 @@ class CausalSelfAttention(Module):
         self.rope = {"base": rope_base, "pairs": rope_pairs, "scaling": rope_scaling}
         self.slopes = alibi_slopes(n_head) if position == "alibi" else None
         width = (n_head + 2 * n_kv_head) * (n_embd // n_head)
-        self.c_attn = Linear(n_embd, width, bias=bias, std=0.02, rng=rng)
+        self.c_attn = Linear(n_embd, width, bias=bias, std=std, rng=rng)
         self.c_proj = Linear(n_embd, n_embd, bias=bias, std=residual_std, rng=rng)
         self.attn_dropout = Dropout(dropout)
 

@@ -21,11 +21,12 @@ class MLP(Module):
         n_inner: int | None = None,
         approximate: str = "tanh",
         bias: bool = True,
+        std: float = 0.02,
         residual_std: float = 0.02,
         rng: Rng = None,
     ):
         n_inner, rng = n_inner or 4 * n_embd, generator(rng)
-        self.c_fc = Linear(n_embd, n_inner, bias=bias, std=0.02, rng=rng)
+        self.c_fc = Linear(n_embd, n_inner, bias=bias, std=std, rng=rng)
         self.c_proj = Linear(n_inner, n_embd, bias=bias, std=residual_std, rng=rng)
         self.approximate = approximate
 

@@ -62,12 +62,13 @@ class SwiGLU(Module):
         *,
         n_inner: int,
         bias: bool = True,
+        std: float = 0.02,
         residual_std: float = 0.02,
         rng: Rng = None,
     ):
         rng = generator(rng)
-        self.c_gate = Linear(n_embd, n_inner, bias=bias, std=0.02, rng=rng)
-        self.c_fc = Linear(n_embd, n_inner, bias=bias, std=0.02, rng=rng)
+        self.c_gate = Linear(n_embd, n_inner, bias=bias, std=std, rng=rng)
+        self.c_fc = Linear(n_embd, n_inner, bias=bias, std=std, rng=rng)
         self.c_proj = Linear(n_inner, n_embd, bias=bias, std=residual_std, rng=rng)
 
     def __call__(self, x: Tensor) -> Tensor:

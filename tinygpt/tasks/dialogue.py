@@ -1,9 +1,9 @@
 """dialogue: an assistant that knows a small world: sums, the calendar, spelling, who has what.
 
-    user        Mia has a red boat. Tom has a drum.
+    user        Mia has a boat. Tom has a drum.
     assistant   I see.
-    user        Who has the drum?
-    assistant   Tom
+    user        What does Tom have?
+    assistant   Tom has a drum.
     user        Spell DRUM.
     assistant   D-R-U-M
 
@@ -94,12 +94,11 @@ def who(rng: Rng) -> Subject:
     pairs = list(zip(names, things, strict=True))
     if english:
         told = (" ".join(f"{a} has a {b}." for a, b in pairs), "I see.")
-        asked = [(f"What does {a} have?", b) for a, b in pairs]
-        asked += [(f"Who has the {b}?", a) for a, b in pairs]
+        asked = [(f"What does {a} have?", f"{a} has a {b}.") for a, b in pairs]
     else:
         told = ("".join(f"{a}有{b}。" for a, b in pairs), "知道了。")
-        asked = [(f"{a}有什么？", b) for a, b in pairs] + [(f"谁有{b}？", a) for a, b in pairs]
-    return [told, *_pick(rng, asked, int(rng.integers(1, 5)))], pairs
+        asked = [(f"{a}有什么？", f"{a}有{b}。") for a, b in pairs]
+    return [told, *_pick(rng, asked, n)], pairs
 
 
 def dates(rng: Rng) -> Subject:
@@ -136,8 +135,8 @@ class Dialogue(Task):
     about = "a small assistant: sums, calendar, spelling, who has what"
     settings = {
         "tokenizer": "bpe", "pattern": "single", "vocab_size": 768, "block_size": 224,
-        "n_layer": 4, "n_head": 4, "n_embd": 128, "position": "rotary", "batch_size": 32,
-        "max_steps": 3000, "learning_rate": 2e-3, "eval_steps": 500,
+        "n_layer": 4, "n_head": 4, "n_embd": 128, "init_std": 0.09, "position": "rotary",
+        "batch_size": 16, "max_steps": 2800, "learning_rate": 1e-3, "eval_steps": 400,
     }  # fmt: skip
 
     def examples(self) -> Parts:

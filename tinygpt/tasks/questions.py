@@ -49,8 +49,9 @@ class Questions(Task):
     name = "questions"
     about = "questions about two short stories"
     settings = {
-        "tokenizer": "bpe", "vocab_size": 512, "block_size": 224, "n_layer": 3, "n_head": 4,
-        "n_embd": 128, "position": "rotary", "batch_size": 16, "max_steps": 1000,
+        "tokenizer": "bpe", "pattern": "single", "vocab_size": 448, "block_size": 224,
+        "n_layer": 2, "n_head": 4, "n_embd": 64, "init_std": 0.12, "position": "rotary",
+        "batch_size": 16, "max_steps": 4500, "eval_steps": 500,
         "learning_rate": 2e-3,
     }  # fmt: skip
 

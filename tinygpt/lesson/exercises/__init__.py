@@ -15,6 +15,7 @@ from tinygpt.lesson.exercises import (
     slope,
     step,
     tape,
+    tasks,
     tensors,
     tokens,
     whole,
@@ -39,6 +40,7 @@ LESSONS = (
     remember,
     writing,
     devices,
+    tasks,
 )
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
