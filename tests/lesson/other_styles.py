@@ -943,7 +943,95 @@ def macro_f1_by_arrays(given, right, labels):
     return float(np.mean(scores))
 
 
+def sees_in_loops(is_token, causal):
+    T = len(is_token)
+    sees = np.zeros((T, T), dtype=bool)
+    for i in range(T):
+        for j in range(T):
+            sees[i, j] = is_token[j] and (j <= i or not causal)
+    return sees
+
+
+def sees_by_places(is_token, causal):
+    at = np.arange(len(is_token))
+    allowed = at[None, :] <= at[:, None] if causal else np.ones((len(at), len(at)), dtype=bool)
+    return np.logical_and(allowed, is_token[None, :])
+
+
+def mask_in_a_loop(ids, chosen, draw, other, mask_id):
+    x, y = [], []
+    for i in range(len(ids)):
+        if not chosen[i]:
+            x.append(ids[i])
+            y.append(-100)
+            continue
+        y.append(ids[i])
+        if draw[i] < 0.8:
+            x.append(mask_id)
+        elif draw[i] < 0.9:
+            x.append(ids[i])
+        else:
+            x.append(other[i])
+    return np.array(x), np.array(y)
+
+
+def mask_on_copies(ids, chosen, draw, other, mask_id):
+    x, y = ids.copy(), np.full_like(ids, -100)
+    y[chosen] = ids[chosen]
+    x[chosen & (draw < 0.8)] = mask_id
+    swapped = np.logical_and(chosen, draw >= 0.9)
+    x[swapped] = other[swapped]
+    return x, y
+
+
+def vector_by_product(x, is_token):
+    total = is_token.astype(x.dtype) @ x
+    return total / np.linalg.norm(total)
+
+
+def vector_in_a_loop(x, is_token):
+    total, n = np.zeros(x.shape[1]), 0
+    for row, real in zip(x, is_token, strict=True):
+        if real:
+            total = total + row
+            n += 1
+    mean = total / n
+    return mean / math.sqrt(sum(v * v for v in mean))
+
+
+def fgm_in_a_loop(x, g, epsilon):
+    r = np.empty_like(x)
+    for i in range(len(x)):
+        r[i] = g[i] / np.linalg.norm(g[i]) * epsilon * np.linalg.norm(x[i])
+    return r
+
+
+def fgm_by_einsum(x, g, epsilon):
+    size = np.sqrt(np.einsum("btc,btc->b", x, x))
+    slope = np.sqrt(np.einsum("btc,btc->b", g, g))
+    return (epsilon * size / slope)[:, None, None] * g
+
+
+def shorten_in_a_loop(r, most):
+    out = r.copy()
+    for i in range(len(r)):
+        length = math.sqrt(float((r[i] ** 2).sum()))
+        if length > most[i, 0, 0]:
+            out[i] = r[i] * (most[i, 0, 0] / length)
+    return out
+
+
+def shorten_by_where(r, most):
+    length = np.sqrt(np.sum(r**2, axis=(1, 2), keepdims=True))
+    return np.where(length > most, r / length * most, r)
+
+
 STYLES = {
+    "19.1": (fgm_in_a_loop, fgm_by_einsum),
+    "19.2": (shorten_in_a_loop, shorten_by_where),
+    "18.1": (sees_in_loops, sees_by_places),
+    "18.2": (mask_in_a_loop, mask_on_copies),
+    "18.3": (vector_by_product, vector_in_a_loop),
     "17.1": (targets_in_a_loop, targets_on_a_copy),
     "17.2": (batch_by_padding, batch_in_lists),
     "17.3": (macro_f1_by_precision_and_recall, macro_f1_by_arrays),

@@ -128,8 +128,8 @@ def test_the_assistant_is_right(parts):
             assert answer == "-".join(found[1])
         elif found := re.fullmatch(r"把(\w+)倒过来写。", said):
             assert answer == "".join(reversed(found[1]))
-        elif found := re.fullmatch(r"Who has the (\w+)\?", said):
-            assert f"{answer} has a {found[1]}." in " ".join(e.turns)
+        elif found := re.fullmatch(r"Who is my (\w+)\?", said):
+            assert f"My {found[1]} is {answer}." in " ".join(e.turns)
         else:
             continue
         judged += 1

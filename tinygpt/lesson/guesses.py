@@ -75,6 +75,16 @@ def _rise(loss: Any, window: int) -> float:
     return float(loss[window * 3 // 2 :].mean() - loss[window // 2 : window].mean())
 
 
+def _where_they_differ(more: Any, T: int) -> str:
+    """In which places of a row one of two finds more: by 10 % on average."""
+    left, right = more[: T // 2 - 1].mean() > 10, more[T // 2 - 1 :].mean() > 10
+    return "both" if left and right else "left half" if left else "right half"
+
+
+def _how_much(points: float) -> str:
+    return "less than 5" if points < 5 else "5 to 40" if points <= 40 else "more than 40"
+
+
 TRIED_STEPS = (0.1, 1e-5, 1e-10, 1e-15)
 
 GUESSES: dict[str, Guess] = {
@@ -355,6 +365,47 @@ GUESSES: dict[str, Guess] = {
         lambda both: (
             f"{both[0]} and {both[1]}: the first token is read with the word, and everything after "
             "it looks back at it."
+        ),
+    ),
+    "18.P1": Guess(
+        lambda letters: 100 / letters,
+        "The left side says nothing about it: one of five, by chance. The answer stands on the "
+        "right.",
+    ),
+    "18.P2": Guess(
+        lambda of_gpt, of_bert, T: _where_they_differ(of_bert - of_gpt, T),
+        lambda of_gpt, of_bert, T: (
+            "On average "
+            f"{(of_bert - of_gpt)[: T // 2 - 1].mean():.0f} % more for BERT in the left half, "
+            f"{(of_bert - of_gpt)[T // 2 - 1 :].mean():.0f} % in the right one: there the answer "
+            "stands on the left of the gap, where both see it."
+        ),
+    ),
+    "18.P3": Guess(
+        lambda by_gpt, by_bert: (
+            "equal" if abs(by_gpt - by_bert) < 5 else "GPT" if by_gpt > by_bert else "BERT"
+        ),
+        lambda by_gpt, by_bert: (
+            f"{by_gpt:.0f} % against {by_bert:.0f} %. BERT never saw a row that ends after its "
+            "gap: for it half of the row is missing."
+        ),
+    ),
+    "19.P1": Guess(
+        lambda found: "FGM" if found["FGM"] < found["by chance"] else "chance",
+        lambda found: (
+            "; ".join(f"{name} {share:.0f} % right" for name, share in found.items())
+            + ". Of all directions most hardly matter; the gradient is the one that does."
+        ),
+    ),
+    "19.P2": Guess(
+        lambda found: _how_much(found["hardened"] - found["plain"]),
+        lambda found: f"{found['plain']:.0f} % right before, {found['hardened']:.0f} % after.",
+    ),
+    "19.P3": Guess(
+        lambda clipped, plain: _yes(clipped > plain + 5),
+        lambda clipped, plain: (
+            f"{clipped:.0f} % right under FGM, without clipping so short {plain:.0f} %. A shorter "
+            "step of the weights leaves the way open along which the input is moved."
         ),
     ),
 }

@@ -1,11 +1,11 @@
-"""dialogue: an assistant that knows a small world: sums, the calendar, spelling, who has what.
+"""dialogue: an assistant that knows a small world: sums, the calendar, spelling, who is who.
 
-    user        Mia has a boat. Tom has a drum.
+    user        My friend is Mia. My teacher is Tom.
     assistant   I see.
-    user        What does Tom have?
-    assistant   Tom has a drum.
-    user        Spell DRUM.
-    assistant   D-R-U-M
+    user        Who is my teacher?
+    assistant   Tom
+    user        Spell RAIN.
+    assistant   R-A-I-N
 
 In English and in Chinese. A chat has one to three exchanges, and what was told in one is asked for
 in a later one. One eighth of all questions is held out, in both languages: the sums, words and
@@ -24,24 +24,20 @@ from tinygpt.text.chat import Example
 from tinygpt.text.examples import Parts
 
 N_TRAIN, N_TEST = 20_000, 600
-LARGEST = 50  # of the two numbers of a sum
+LARGEST = 25  # of the two numbers of a sum
 
 DAYS = list(calendar.day_name)
 DAYS_ZH = [f"星期{c}" for c in "一二三四五六日"]
 MONTHS = list(calendar.month_name)[1:]
-NAMES = (
-    "Mia Ada Lily Rosa Nora Wanda Ida Eva Lena Clara Greta Paula Tom Ben Max Leo Oskar Finn Paul "
-    "Karl Emil Hugo Jonas Felix Anton"
-).split()
-THINGS = (
-    "ball boat kite lamp drum book hat coat bell cup ring rope shell stone spoon clock key map "
-    "comb flute sled tent mask brush chair"
-).split()
-NAMES_ZH = (
-    "小美 小红 丽丽 阿兰 芳芳 玉珍 小雪 小梅 小玲 小云 小燕 小花 小明 小刚 阿宝 大伟 强强 "
-    "天佑 小龙 小军 小虎 小杰 小波 小林 小峰"
-).split()
-THINGS_ZH = "球 船 灯 鼓 书 伞 帽 铃 杯 绳 石 勺 钟 图 梳 笛 镜 刀 笔 纸 画 琴 剑 鞋 花".split()
+NAMES = "Mia Ada Lily Rosa Nora Wanda Tom Ben Max Leo Oskar Finn".split()
+NAMES_ZH = "小美 小红 丽丽 阿兰 芳芳 玉珍 小明 小刚 阿宝 大伟 强强 天佑".split()
+ROLES = {
+    "friend": "朋友",
+    "sister": "姐姐",
+    "teacher": "老师",
+    "neighbour": "邻居",
+    "doctor": "医生",
+}
 LETTERS = "ABCDEFGHIJKLMNOPRSTUW"
 CHARACTERS = "天地人山水火木金土日月风"
 
@@ -61,7 +57,7 @@ def sums(rng: Rng) -> Subject:
 
 
 def days(rng: Rng) -> Subject:
-    day, n = int(rng.integers(7)), int(rng.integers(2, 7))
+    day, n = int(rng.integers(7)), int(rng.integers(2, 5))
     if rng.random() < 0.5:
         there = [DAYS[(day + i) % 7] for i in range(1, n + 1)]
         return [(f"Name the {n} days after {DAYS[day]}.", ", ".join(there))], ("day", day, n)
@@ -70,7 +66,7 @@ def days(rng: Rng) -> Subject:
 
 
 def months(rng: Rng) -> Subject:
-    month, n = int(rng.integers(12)), int(rng.integers(2, 6))
+    month, n = int(rng.integers(12)), int(rng.integers(2, 5))
     key = ("month", month, n)
     if rng.random() < 0.5:
         there = [MONTHS[(month + i) % 12] for i in range(1, n + 1)]
@@ -81,23 +77,22 @@ def months(rng: Rng) -> Subject:
 
 def spelling(rng: Rng) -> Subject:
     if rng.random() < 0.5:
-        word = "".join(rng.choice(list(LETTERS), rng.integers(3, 7)))
+        word = "".join(rng.choice(list(LETTERS), rng.integers(3, 6)))
         return [(f"Spell {word}.", "-".join(word))], word
-    word = "".join(rng.choice(list(CHARACTERS), rng.integers(2, 5)))
+    word = "".join(rng.choice(list(CHARACTERS), rng.integers(2, 4)))
     return [(f"把{word}倒过来写。", word[::-1])], word
 
 
 def who(rng: Rng) -> Subject:
     english, n = rng.random() < 0.5, int(rng.integers(2, 4))
     names = _pick(rng, NAMES if english else NAMES_ZH, n)
-    things = _pick(rng, THINGS if english else THINGS_ZH, n)
-    pairs = list(zip(names, things, strict=True))
+    pairs = list(zip(_pick(rng, list(ROLES), n), names, strict=True))
     if english:
-        told = (" ".join(f"{a} has a {b}." for a, b in pairs), "I see.")
-        asked = [(f"What does {a} have?", f"{a} has a {b}.") for a, b in pairs]
+        told = (" ".join(f"My {role} is {name}." for role, name in pairs), "I see.")
+        asked = [(f"Who is my {role}?", name) for role, name in pairs]
     else:
-        told = ("".join(f"{a}有{b}。" for a, b in pairs), "知道了。")
-        asked = [(f"{a}有什么？", f"{a}有{b}。") for a, b in pairs]
+        told = ("".join(f"我的{ROLES[role]}是{name}。" for role, name in pairs), "知道了。")
+        asked = [(f"我的{ROLES[role]}是谁？", name) for role, name in pairs]
     return [told, *_pick(rng, asked, n)], pairs
 
 
@@ -106,7 +101,7 @@ def dates(rng: Rng) -> Subject:
 
 
 SKILLS: dict[str, Callable[[Rng], Subject]] = {
-    "sums": sums, "calendar": dates, "spelling": spelling, "who has what": who,
+    "sums": sums, "calendar": dates, "spelling": spelling, "who is who": who,
 }  # fmt: skip
 
 
@@ -129,14 +124,14 @@ def chat(rng: Rng, skill: str, others: int, *, held_out: bool) -> list[Exchange]
 
 
 class Dialogue(Task):
-    """Sums, calendar, spelling, who has what: each answer follows from the chat."""
+    """Sums, calendar, spelling, who is who: each answer follows from the chat."""
 
     name = "dialogue"
-    about = "a small assistant: sums, calendar, spelling, who has what"
+    about = "a small assistant: sums, calendar, spelling, who is who"
     settings = {
-        "tokenizer": "bpe", "pattern": "single", "vocab_size": 768, "block_size": 224,
+        "tokenizer": "bpe", "pattern": "single", "vocab_size": 640, "block_size": 224,
         "n_layer": 4, "n_head": 4, "n_embd": 128, "init_std": 0.09, "position": "rotary",
-        "batch_size": 16, "max_steps": 2800, "learning_rate": 1e-3, "eval_steps": 400,
+        "batch_size": 32, "max_steps": 1700, "learning_rate": 2e-3, "eval_steps": 340,
     }  # fmt: skip
 
     def examples(self) -> Parts:

@@ -4,7 +4,9 @@ from typing import Any
 
 from tinygpt.lesson.exercise import Exercise
 from tinygpt.lesson.exercises import (
+    attack,
     attention,
+    both_sides,
     devices,
     first_model,
     heads,
@@ -41,6 +43,8 @@ LESSONS = (
     writing,
     devices,
     tasks,
+    both_sides,
+    attack,
 )
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
