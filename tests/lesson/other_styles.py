@@ -1026,7 +1026,54 @@ def shorten_by_where(r, most):
     return np.where(length > most, r / length * most, r)
 
 
+def repaired_with_zero_grad_last(model, optimizer, clip, batches):
+    model.train()
+    losses = []
+    for x, y in batches:
+        loss = model.loss(x, y)
+        loss.backward()
+        clip(model, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        losses += [loss.item()]
+    model.eval()
+    return losses
+
+
+def repaired_in_an_array(model, optimizer, clip, batches):
+    losses = np.zeros(len(batches))
+    for i, (x, y) in enumerate(batches):
+        model.train()
+        optimizer.zero_grad()
+        loss = model.loss(x, y)
+        losses[i] = loss.item()
+        loss.backward()
+        clip(model, max_norm=1.0)
+        optimizer.step()
+    model.eval()
+    return losses
+
+
+def hidden_in_loops(scores):
+    T = len(scores)
+    w = np.zeros((T, T))
+    for i in range(T):
+        top = max(scores[i, : i + 1])
+        e = [math.exp(s - top) for s in scores[i, : i + 1]]
+        w[i, : i + 1] = np.array(e) / sum(e)
+    return w
+
+
+def hidden_by_a_copy(scores):
+    s = scores.copy()
+    s[np.triu_indices(len(s), 1)] = -math.inf
+    s -= s.max(-1, keepdims=True)
+    return np.exp(s) / np.exp(s).sum(-1, keepdims=True)
+
+
 STYLES = {
+    "20.1": (repaired_with_zero_grad_last, repaired_in_an_array),
+    "20.2": (hidden_in_loops, hidden_by_a_copy),
     "19.1": (fgm_in_a_loop, fgm_by_einsum),
     "19.2": (shorten_in_a_loop, shorten_by_where),
     "18.1": (sees_in_loops, sees_by_places),

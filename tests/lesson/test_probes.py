@@ -161,3 +161,12 @@ def test_right_where_all_is_0_is_no_place_to_name():
         return 0.37 * np.asarray(position.alibi_answer(n_head, T)) ** 2
 
     assert "diagonal" not in judge(EXERCISES["09.3"], answer).reason
+
+
+def test_lists_of_unequal_things_are_no_hindrance():
+    """Inputs that are lists of arrays of several shapes: the probe that exchanges two arguments has
+    nothing to exchange there."""
+    from tinygpt.lesson.probes import _shape
+
+    assert _shape([np.zeros((2, 3)), np.zeros(2)]) is None
+    assert _shape([[1, 2], [3, 4]]) == (2, 2)

@@ -111,9 +111,17 @@ def _with(case: Any, k: int, change: Callable[[Any], Any]) -> tuple | None:
     return None if other is None else (*case.inputs[:k], other, *case.inputs[k + 1 :])
 
 
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of an array, or of a list that could be one; None for a list of unequal things."""
+    try:
+        return np.shape(value)
+    except ValueError:
+        return None
+
+
 def _swapped(case: Any, i: int, k: int) -> tuple | None:
     a, b = case.inputs[i], case.inputs[k]
-    if type(a) is not type(b) or np.shape(a) != np.shape(b):
+    if type(a) is not type(b) or _shape(a) != _shape(b):
         return None
     inputs = list(case.inputs)
     inputs[i], inputs[k] = b, a

@@ -24,7 +24,7 @@ from tinygpt.text.chat import Example
 from tinygpt.text.examples import Parts
 
 N_TRAIN, N_TEST = 20_000, 600
-LARGEST = 25  # of the two numbers of a sum
+LARGEST = 20  # of the two numbers of a sum
 
 DAYS = list(calendar.day_name)
 DAYS_ZH = [f"星期{c}" for c in "一二三四五六日"]
@@ -57,7 +57,7 @@ def sums(rng: Rng) -> Subject:
 
 
 def days(rng: Rng) -> Subject:
-    day, n = int(rng.integers(7)), int(rng.integers(2, 5))
+    day, n = int(rng.integers(7)), int(rng.integers(2, 4))
     if rng.random() < 0.5:
         there = [DAYS[(day + i) % 7] for i in range(1, n + 1)]
         return [(f"Name the {n} days after {DAYS[day]}.", ", ".join(there))], ("day", day, n)
@@ -66,7 +66,7 @@ def days(rng: Rng) -> Subject:
 
 
 def months(rng: Rng) -> Subject:
-    month, n = int(rng.integers(12)), int(rng.integers(2, 5))
+    month, n = int(rng.integers(12)), int(rng.integers(2, 4))
     key = ("month", month, n)
     if rng.random() < 0.5:
         there = [MONTHS[(month + i) % 12] for i in range(1, n + 1)]
@@ -131,7 +131,7 @@ class Dialogue(Task):
     settings = {
         "tokenizer": "bpe", "pattern": "single", "vocab_size": 640, "block_size": 224,
         "n_layer": 4, "n_head": 4, "n_embd": 128, "init_std": 0.09, "position": "rotary",
-        "batch_size": 32, "max_steps": 1700, "learning_rate": 2e-3, "eval_steps": 340,
+        "batch_size": 32, "max_steps": 1800, "learning_rate": 2e-3, "eval_steps": 450,
     }  # fmt: skip
 
     def examples(self) -> Parts:

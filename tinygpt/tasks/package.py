@@ -56,8 +56,8 @@ class Package(Task):
     labels = PACKAGES
     settings = {
         "tokenizer": "bpe", "vocab_size": 1024, "block_size": 224, "n_layer": 2, "n_head": 4,
-        "n_embd": 128, "dropout": 0.3, "batch_size": 32, "max_steps": 800, "learning_rate": 1e-3,
-        "eval_steps": 100,
+        "n_embd": 128, "dropout": 0.3, "batch_size": 32, "max_steps": 400, "learning_rate": 1e-3,
+        "eval_steps": 50,
     }  # fmt: skip
 
     def examples(self) -> Parts:

@@ -4,6 +4,7 @@ from typing import Any
 
 from tinygpt.lesson.exercise import Exercise
 from tinygpt.lesson.exercises import (
+    article,
     attack,
     attention,
     both_sides,
@@ -45,6 +46,7 @@ LESSONS = (
     tasks,
     both_sides,
     attack,
+    article,
 )
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
