@@ -222,8 +222,9 @@ for name, pair in pairs.items():
 #
 # </details>
 #
-# **Next:** put `steps=1200` into `train`: does BERT learn to write after all? With real trained weights, `tinygpt similar
-# MODEL "a sentence" FILE` finds the lines of a file that mean nearly the same. Then lesson 19: a move that does harm. What you did so far: `progress()`.
+# **Next:** `steps=1200` in `train`: does BERT learn to write? With real weights, `tinygpt similar MODEL "text"
+# FILE` finds the lines that mean nearly the same. Then lesson 19: a move that does harm. `progress()`
+# has what you did so far.
 
 # %%
 # The library's, in its shortest form: beside lesson 11, `causal=False`, and the norms after the sums.

@@ -13,6 +13,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tinygpt.lesson.article import NOT_HERE
 from tinygpt.lesson.exercises import EXERCISES
 from tinygpt.lesson.guesses import GUESSES
 
@@ -40,7 +41,7 @@ def words(text):
 
 def test_there_is_a_notebook_for_each_source_and_no_other():
     assert [p.stem for p in sorted(LESSONS.glob("*.ipynb"))] == [s.stem for s in SOURCES]
-    assert " ".join(NUMBERS) == "00 01 02 03 04 05 06 07 08 09 10 11 13 14 15 16 17 18 19"
+    assert " ".join(NUMBERS) == "00 01 02 03 04 05 06 07 08 09 10 11 13 14 15 16 17 18 19 20"
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -55,7 +56,7 @@ def test_the_notebook_is_what_its_source_makes(number, tmp_path):
 def test_the_rules(number):
     book = build.notebook(lesson(number))
     title = book.cells[0].source
-    assert 15 <= len(book.cells) <= 22
+    assert 15 <= len(book.cells) <= (22 if number != "20" else 80)  # two for each row
     assert title.startswith(f"# # {number} "[2:]) and "After this lesson you can" in title
     assert re.search(r"\*Time: \d+ minutes for you, \d+ seconds for the machine\. Needs", title)
     assert len(re.findall(r"^\d\. ", title, re.M)) == 3
@@ -186,6 +187,20 @@ def test_answered(executed, number):
     assert text.count(": right.") >= 1
     assert "not what happens" not in text, "the guesses in the source are right"
     assert "nan" not in re.findall(r"What to see: .*", text)[-1]
+
+
+def test_every_row_of_the_article_shows_its_damage_and_its_repair(executed):
+    """Each stated damage is there, and each repair holds, on the machine that runs the tests; the
+    article's words are a short phrase at most."""
+    for answered in (False, True):
+        text = text_of(executed["20", answered])
+        wrong = re.findall(r"^row (\d+) ✗ “(.+)”$", text, re.M)
+        right = re.findall(r"^row (\d+) ✓ instead$", text, re.M)
+        assert NOT_HERE not in text
+        assert len(wrong) >= 25
+        assert len({row for row, _ in wrong}) == len(wrong)
+        assert {row for row, _ in wrong} == set(right)
+        assert all(1 <= int(row) <= 62 and len(phrase.split()) <= 5 for row, phrase in wrong)
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -408,4 +408,16 @@ GUESSES: dict[str, Guess] = {
             "step of the weights leaves the way open along which the input is moved."
         ),
     ),
+    "20.P1": Guess(
+        lambda slope: float(slope),
+        "A small move of the weights changes no answer, so no answer becomes right or wrong. "
+        "Accuracy is a staircase: flat, and then a jump.",
+    ),
+    "20.P2": Guess(
+        lambda path: _yes(abs(path[-1]) < 0.5 and abs(path[-30:]).max() < 0.5),
+        lambda path: (
+            f"In the last 30 steps it gets up to {abs(path[-30:]).max():.1f} away: the gradients of "
+            "all steps before push on, as a pendulum is pushed that nobody brakes."
+        ),
+    ),
 }

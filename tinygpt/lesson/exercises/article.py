@@ -67,7 +67,8 @@ def repaired(function, w, lr, batches) -> Outputs:
     model = Moody(w)
     names = (
         "losses", "weights", "losses in train mode", "left in train mode", "losses computed",
-        "calls of backward", "calls of step", "calls of clip", "gradients clipped", "of them not used yet",
+        "calls of backward", "calls of step", "calls of clip", "gradients clipped",
+        "of them not used yet",
     )  # fmt: skip
     losses = function(model, Descent(model, lr), clipped, list(batches))
     if losses is None:
