@@ -416,8 +416,8 @@ GUESSES: dict[str, Guess] = {
     "20.P2": Guess(
         lambda path: _yes(abs(path[-1]) < 0.5 and abs(path[-30:]).max() < 0.5),
         lambda path: (
-            f"In the last 30 steps it gets up to {abs(path[-30:]).max():.1f} away: the gradients of "
-            "all steps before push on, as a pendulum is pushed that nobody brakes."
+            f"In the last 30 steps it gets up to {abs(path[-30:]).max():.1f} away: the gradients "
+            "of all steps before push on, as a pendulum is pushed that nobody brakes."
         ),
     ),
 }
