@@ -143,7 +143,7 @@ for step in range(400):
     reader.zero_grad()
     loss.backward()
     optimizer.step()
-    losses.append(loss.item())
+    losses += [loss.item()]
 mistake(
     7,
     "GPT's main advantage",

@@ -34,7 +34,7 @@ from tinygpt.text.corpora import DataArguments
 from tinygpt.text.masking import IGNORE, masked
 
 BLOCK, WIDTH, LAYERS, HEADS_, VOCAB = 64, 128, 2, 4, 1024
-STEPS, TUNE, ROWS = 1200, 300, 24
+STEPS, TUNE, ROWS = 800, 200, 24
 SPECIAL = ("<|pad|>", "<|cls|>", "<|mask|>")
 Batch = tuple[np.ndarray, np.ndarray]
 

@@ -28,7 +28,7 @@ from tinygpt.training.forked import forked
 from tinygpt.training.trainer import Trainer
 
 LABELS = (10, 50, 250, 400)  # of each package; 400: all
-STEPS = {"pretrain": 1200, "finetune": 200}
+STEPS = {"pretrain": 1000, "finetune": 150}
 OTHERS = ("asyncio", "encodings", "ctypes", "json", "collections", "concurrent", "wsgiref")
 
 
