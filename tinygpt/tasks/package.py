@@ -66,11 +66,14 @@ class Package(Task):
     def _of(self, part: str) -> list[Example]:
         everywhere = [(p, name, source) for p in PARTS for name, source in files(p)]
         often = Counter(piece for *_, source in everywhere for piece in set(pieces(source)))
+        read = "\n".join(source for p, _, source in everywhere if p == "train")
         rng = np.random.default_rng(0)
         examples = []
         for package in PACKAGES:
             mine = [source for p, name, source in everywhere if (p, name) == (part, package)]
             of_it = [p for source in mine for p in dict.fromkeys(pieces(source)) if often[p] == 1]
+            if part != "train":
+                of_it = [p for p in of_it if p not in read]
             chosen = rng.permutation(len(of_it))[: MOST[part]]
             examples += [Example((of_it[i], package), self.name) for i in sorted(chosen)]
         return [examples[i] for i in rng.permutation(len(examples))]

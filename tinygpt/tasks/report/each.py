@@ -5,10 +5,22 @@ from collections.abc import Sequence
 
 from tinygpt.tasks import TASKS
 from tinygpt.tasks.corpus import ALL_SETTINGS, settings_of, task_corpus
+from tinygpt.tasks.report.budget import shortened, train
 from tinygpt.tasks.report.tables import interval, table
 from tinygpt.tasks.running import Run, run
+from tinygpt.tasks.spans import (
+    SPECIAL,
+    marked_answers,
+    single_questions,
+    span_batches,
+    span_model,
+    span_rows,
+)
+from tinygpt.text.bpe_tokenizer import BPETokenizer
 from tinygpt.text.corpora import ALL_TASKS, Corpus, DataArguments
 from tinygpt.text.examples import Parts
+
+MARKING = 1500  # steps of the BERT that marks answers
 
 
 def _corpus(name: str, head: bool = False) -> Corpus:
@@ -42,7 +54,29 @@ def each(seeds: Sequence[int], share: float) -> str:
                  how if i == 0 else "", interval(minutes) if i == 0 else ""]
                 for i, metric in enumerate(base)
             ]  # fmt: skip
+    rows += marked(seeds, share)
     return table(["task", "metric", "%", "without a model, %", "how", "minutes"], rows)
+
+
+def marked(seeds: Sequence[int], share: float) -> list[list[str]]:
+    """The rows of `questions` where a BERT marks the answer in the text."""
+    task, corpus = TASKS["questions"](), _corpus("questions")
+    train_on, _, test = _parts(corpus)
+    examples = single_questions(train_on)
+    tokenizer = BPETokenizer.train(corpus.train, 448, SPECIAL, pattern="single")
+    x, y = span_rows(tokenizer, examples)
+    pad, length = tokenizer.special_tokens["<|pad|>"], max(x.shape[1], 128)
+    scores, minutes = [], []
+    for seed in seeds:
+        began, model = time.perf_counter(), span_model(tokenizer, length, seed)
+        train(model, span_batches(x, y, pad, seed), max(round(MARKING * share), 2), 5e-4)
+        minutes.append((time.perf_counter() - began) / 60)
+        scores.append(task.score(marked_answers(model, tokenizer, test), test))
+    return [
+        ["questions, marked by BERT" if i == 0 else "", metric,
+         interval([s[metric] for s in scores]), "", "", interval(minutes) if i == 0 else ""]
+        for i, metric in enumerate(scores[0])
+    ]  # fmt: skip
 
 
 def together(seeds: Sequence[int], share: float) -> str:
@@ -73,12 +107,3 @@ def _scores(done: Run) -> dict[str, float]:
         answers = done.answers(examples)
         scores[name] = next(iter(TASKS[name]().score(answers, examples).values()))
     return scores
-
-
-def shortened(settings: dict, share: float) -> dict:
-    """The settings with a share of the steps."""
-    steps = max(round(settings["max_steps"] * share), 2)
-    every = max(min(settings.get("eval_steps", 250), steps // 2), 1)
-    warmup = min(settings.get("warmup_steps", 100), steps // 10)
-    return settings | {"max_steps": steps, "eval_steps": every, "warmup_steps": warmup,
-                       "save_steps": steps}  # fmt: skip

@@ -20,12 +20,9 @@ from tinygpt.backend import random_stream, to_cpu
 from tinygpt.models.bert import BERT, BertConfig
 from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.models.growing import grown
-from tinygpt.optim import AdamW
-from tinygpt.optim.clip import clip_grad_norm
-from tinygpt.optim.schedule import learning_rate
-from tinygpt.progress import progress
 from tinygpt.tasks.corpus import task_corpus
 from tinygpt.tasks.package import PACKAGES
+from tinygpt.tasks.report.budget import Batch, train
 from tinygpt.tasks.report.pretraining import source_to_read
 from tinygpt.tasks.report.tables import interval, table, verdict
 from tinygpt.text.batches import windows
@@ -36,7 +33,6 @@ from tinygpt.text.masking import IGNORE, masked
 BLOCK, WIDTH, LAYERS, HEADS_, VOCAB = 64, 128, 2, 4, 1024
 STEPS, TUNE, ROWS = 800, 200, 24
 SPECIAL = ("<|pad|>", "<|cls|>", "<|mask|>")
-Batch = tuple[np.ndarray, np.ndarray]
 
 
 def models(tokenizer: BPETokenizer, seed: int) -> tuple[BERT, GPT]:
@@ -54,22 +50,6 @@ def models(tokenizer: BPETokenizer, seed: int) -> tuple[BERT, GPT]:
     wide = bert(4 * WIDTH)
     over = wide.num_parameters() - gpt.num_parameters()
     return bert(4 * WIDTH - round(over / (LAYERS * (2 * WIDTH + 1)))), gpt
-
-
-def train(model: Any, batches: Iterator[Batch], steps: int, rate: float) -> None:
-    """The plain loop, with warm-up and cosine."""
-    model.train()
-    optimizer = AdamW(model, lr=rate, betas=(0.9, 0.99), weight_decay=0.1)
-    with np.errstate(all="ignore"):
-        for step in progress(range(1, steps + 1), desc=type(model).__name__, unit="step"):
-            optimizer.lr = learning_rate(step, "cosine", peak=rate, floor=rate / 10,
-                                         warmup=min(100, steps // 10), total=steps)  # fmt: skip
-            x, y = next(batches)
-            model.loss(x, y).backward()
-            clip_grad_norm(model, 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-    model.eval()
 
 
 def reading(ids: np.ndarray, tokenizer: BPETokenizer, seed: int, kind: str) -> Iterator[Batch]:

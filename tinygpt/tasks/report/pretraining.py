@@ -15,8 +15,8 @@ from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.models.growing import grown
 from tinygpt.tasks.corpus import settings_of, task_corpus
 from tinygpt.tasks.metrics import exact_match
-from tinygpt.tasks.package import PACKAGES, files
-from tinygpt.tasks.report.each import shortened
+from tinygpt.tasks.package import PACKAGES, Package, files
+from tinygpt.tasks.report.budget import shortened
 from tinygpt.tasks.report.tables import apart, interval, table
 from tinygpt.tasks.running import make_tokenizer, run
 from tinygpt.text.corpora import Corpus, DataArguments
@@ -38,7 +38,11 @@ def source_to_read() -> str:
     for package in OTHERS:
         if package not in PACKAGES:
             texts += [source for name, source in modules_of(package) if "aliases" not in name]
-    return "\n".join(texts)
+    text = "\n".join(texts)
+    for part in Package().examples()[1:]:  # a licence may stand in other packages too
+        for e in part:
+            text = text.replace(e.turns[0], "")
+    return text
 
 
 def pretrained(tokenizer: Tokenizer, shape: dict[str, Any], steps: int, seed: int) -> GPT:

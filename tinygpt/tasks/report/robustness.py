@@ -15,7 +15,7 @@ from tinygpt.autograd.engine import Tensor
 from tinygpt.autograd.mode import no_grad
 from tinygpt.backend import to_cpu
 from tinygpt.tasks.corpus import settings_of, task_corpus
-from tinygpt.tasks.report.each import shortened
+from tinygpt.tasks.report.budget import shortened
 from tinygpt.tasks.report.tables import interval, table
 from tinygpt.tasks.running import Run, rows_of, run
 from tinygpt.text.corpora import DataArguments
