@@ -431,3 +431,30 @@ def test_the_plain_form_is_the_model():
     ids = np.random.default_rng(0).integers(0, 11, (2, 8))
     assert np.array_equal(gpt_plain(model, ids).numpy(), model(ids).numpy())
     assert np.array_equal(gpt_plain(model, ids[:, :5]).numpy(), model(ids[:, :5]).numpy())
+
+
+def test_the_spread_of_the_first_weights_is_a_setting():
+    shape = {"vocab_size": 50, "block_size": 8, "n_layer": 2, "n_head": 2, "n_embd": 64}
+    for mlp in ("gelu", "swiglu"):
+        small, large = (GPT(GPTConfig(**shape, mlp=mlp, init_std=s), seed=1) for s in (0.02, 0.1))
+        for (name, a), (_, b) in zip(
+            small.named_parameters(), large.named_parameters(), strict=True
+        ):
+            times = 5 if a.ndim == 2 and name.startswith("h.") else 1
+            assert np.allclose(b.data, times * a.data, rtol=1e-5), name
+
+
+def test_a_classifier_comes_back_from_disk(tmp_path):
+    config = GPTConfig(9, block_size=6, n_layer=1, n_head=2, n_embd=8, n_classes=3, init_std=0.05)
+    model = GPT(config, seed=2)
+    model.save_pretrained(tmp_path)
+    again = GPT.from_pretrained(tmp_path)
+    assert again.config == config
+    ids = np.array([[1, 2, 3]])
+    assert np.array_equal(again(ids).numpy(), model(ids).numpy())
+    assert model(ids).shape == (1, 3, 3)
+    assert "score" in model.describe()
+    with pytest.raises(ValueError, match="n_classes"):
+        from tinygpt.models.export import exportable
+
+        exportable(model)

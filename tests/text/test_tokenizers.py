@@ -577,3 +577,25 @@ def test_gpt2s_vocabulary_against_tiktoken():
     assert tokenizer.encode("Hello,") == [15496, 11]  # T2
     assert tokenizer.encode(f"a{END}b", allow_special=True) == [64, 50256, 65]  # T3
     assert tokenizer.encode(f"a{END}b") == [64, 27, 91, 437, 1659, 5239, 91, 29, 65]
+
+
+@pytest.mark.parametrize("kind", [CharTokenizer, BPETokenizer, ByteTokenizer])
+def test_new_special_tokens_come_after_all_others(tmp_path, kind):
+    size = {} if kind is not BPETokenizer else {"vocab_size": 300}
+    tokenizer = kind.train(TEXT, special_tokens=["<|a|>"], **size)
+    more = tokenizer.with_special(["<|b|>", "<|a|>"])
+    assert more.special_tokens["<|a|>"] == tokenizer.special_tokens["<|a|>"]
+    assert more.special_tokens["<|b|>"] == tokenizer.vocab_size == more.vocab_size - 1
+    assert more.encode(TEXT[:200]) == tokenizer.encode(TEXT[:200])
+    assert list(tokenizer.special_tokens) == ["<|a|>"]  # the old one is as it was
+    more.save(tmp_path)
+    again = load_tokenizer(tmp_path)
+    assert again.special_tokens == more.special_tokens
+    assert again.decode(again.encode("<|b|>x", allow_special=True)) == "<|b|>x"
+
+
+def test_the_single_pattern_cuts_numbers_and_words_alike_everywhere():
+    cut = BPETokenizer((), pattern="single").pieces.findall
+    assert cut("Tom has 305 cats, 三千零五!") == [
+        "Tom", " ", "has", " ", "3", "0", "5", " ", "cats", ",", " ", *"三千零五", "!",
+    ]  # fmt: skip
