@@ -7,9 +7,9 @@
     user        Spell RAIN.
     assistant   R-A-I-N
 
-In English and in Chinese. A chat has one to three exchanges, and what was told in one is asked for
-in a later one. One eighth of all questions is held out, in both languages: the sums, words and
-stories that end a chat of the test occur nowhere in training.
+In English and in Chinese. A chat has one subject or several, and what was told at its beginning may
+be asked for at its end. One eighth of all questions is held out, in both languages: the sums, words
+and stories that end a chat of the test occur nowhere in training.
 """
 
 import calendar
