@@ -187,8 +187,8 @@ class GPT(Module):
     def new_block(self, rng: Rng) -> Block:
         """A block as its config says. A subclass with parts of its own writes this anew."""
         c = self.config
-        settings = {"bias": c.bias, "std": c.init_std, "rng": rng}
-        settings["residual_std"] = c.init_std / math.sqrt(2 * c.n_layer)
+        residual_std = c.init_std / math.sqrt(2 * c.n_layer)
+        settings = {"bias": c.bias, "std": c.init_std, "residual_std": residual_std, "rng": rng}
         attn = CausalSelfAttention(
             c.n_embd,
             c.n_head,

@@ -115,8 +115,8 @@ BUGS = [
     Bug(
         "residual projections not scaled at the start",
         "models/gpt.py",
-        '"residual_std": 0.02 / math.sqrt(2 * c.n_layer)',
-        '"residual_std": 0.02',
+        "residual_std = c.init_std / math.sqrt(2 * c.n_layer)",
+        "residual_std = c.init_std",
         "the scaled start is one sentence in the GPT-2 paper",
     ),
     Bug(
