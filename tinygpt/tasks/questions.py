@@ -51,7 +51,7 @@ class Questions(Task):
     settings = {
         "tokenizer": "bpe", "pattern": "single", "vocab_size": 448, "block_size": 224,
         "n_layer": 2, "n_head": 4, "n_embd": 64, "init_std": 0.12, "position": "rotary",
-        "batch_size": 16, "max_steps": 4500, "eval_steps": 500,
+        "batch_size": 16, "max_steps": 3000, "eval_steps": 500,
         "learning_rate": 2e-3,
     }  # fmt: skip
 
