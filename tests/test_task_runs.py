@@ -70,9 +70,18 @@ def test_a_file_of_pairs_from_nothing_to_a_chat(here, monkeypatch, capsys):
     assert "ba\n" in out and "dc\n" in out
     assert "'é' at position 0 did not occur" in err
 
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    assert main(["eval", str(here / run)]) == 0
+    capsys.readouterr()
+    monkeypatch.chdir(here)
+
     write("other.tsv", "ab\tba", "fe\tef")
     assert main(["eval", str(run), "other.tsv"]) == 0
     assert "on other.tsv: 2 examples" in capsys.readouterr().out
+    write("my.tsv", *PAIRS[:-1])  # what is held out now may have been trained on
+    assert main(["eval", str(run)]) == 2
+    assert "is not what it was" in capsys.readouterr().err
 
 
 def test_it_goes_on_bit_for_bit(here, capsys):

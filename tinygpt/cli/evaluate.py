@@ -62,10 +62,11 @@ def evaluate(argv: list[str]) -> None:
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
     record = record_of(folder)
     if record is not None and record["data"].get("task"):
-        return evaluate_task(
-            folder, model, tokenizer, record, _data(record), words[0] if words else None,
-            command.part,
-        )  # fmt: skip
+        data, file = _data(record), words[0] if words else None
+        again = f"tinygpt eval {folder} FILE, with a file of the same form"
+        own = own_text(folder, record, data, again) if file is None else None
+        labels = tuple(record["text"].get("labels") or ())
+        return evaluate_task(folder, model, tokenizer, labels, data, own, file, command.part)
     if not words and record is None:
         raise ValueError(
             f"{run} does not say what it was trained on, so name a text too: tinygpt eval {run} "

@@ -7,12 +7,11 @@ from typing import Any
 from tinygpt.cli.saying import say_what_is_trained
 from tinygpt.models.growing import grown
 from tinygpt.tasks import make_task
-from tinygpt.tasks.corpus import task_corpus
 from tinygpt.tasks.pictures import draw_confusion
 from tinygpt.tasks.running import answers_of
 from tinygpt.tasks.task import Task
 from tinygpt.text.chat import Example, special_tokens
-from tinygpt.text.corpora import Corpus, DataArguments
+from tinygpt.text.corpora import ALL_TASKS, Corpus, DataArguments
 from tinygpt.text.examples import ExampleBatches
 from tinygpt.text.tokenizer import Tokenizer
 from tinygpt.training.trainer import Trainer
@@ -80,22 +79,27 @@ def evaluate_task(
     folder: Path,
     model: Any,
     tokenizer: Tokenizer,
-    record: dict[str, Any],
+    labels: Sequence[str],
     data: DataArguments,
+    corpus: Corpus | None,
     file: str | None,
     part: str | None,
 ) -> None:
-    """The score of a run on a part of its task, or on a file of the same form, and its baseline."""
-    labels = tuple(record["text"].get("labels") or ())
-    if file is None:
-        corpus, name = task_corpus(data), part or "test"
-        assert corpus.examples is not None
-        parts = corpus.examples
+    """The score of a run on a part of its task (corpus), or on a file of the same form, and its
+    baseline."""
+    if corpus is not None and corpus.examples is not None:
+        name, parts = part or "test", corpus.examples
+        file = None if corpus.path is None else str(corpus.path)
         examples = [e for p in parts for e in p] if part == "all" else getattr(parts, name)
         what = f"{corpus.name}, {'all of it' if name == 'all' else f'its {name} part'}"
         names, train = corpus.tasks, parts.train
+    elif data.task == ALL_TASKS:
+        raise ValueError(
+            f"{folder} has learned several tasks, and {file} does not say of which it is: leave "
+            f"it out"
+        )
     else:
-        task = make_task(data.task, file, data.encoding, held_out=0)
+        task = make_task(data.task, file or "", data.encoding, held_out=0)
         examples, train = task.examples().train, []
         what, names = file, (data.task,)
     if not examples:
@@ -110,7 +114,7 @@ def evaluate_task(
     answers = answers_of(model, tokenizer, examples, labels)
     print(f"{folder} on {what}: {len(examples):,} examples")
     for name in names:
-        task = _task(name, data, file)
+        task = make_task(name, file or "", data.encoding, data.validation_fraction)
         mine = [i for i, e in enumerate(examples) if e.task == name]
         _report(task, [examples[i] for i in mine], [answers[i] for i in mine],
                 [e for e in train if e.task == name], len(names) > 1)  # fmt: skip
@@ -122,10 +126,6 @@ def evaluate_task(
     if labels:
         path = folder / CONFUSION
         print(f"\n{draw_confusion(answers, [e.answer for e in examples], labels, path)}\n{path}")
-
-
-def _task(name: str, data: DataArguments, file: str | None) -> Task:
-    return make_task(name, file or data.corpus, data.encoding, data.validation_fraction)
 
 
 def _report(
