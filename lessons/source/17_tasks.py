@@ -54,7 +54,8 @@ predict("17.P1", guess_1, learned)
 
 # %%
 def my_targets(ids, learned):
-    """-> x, what the model sees; y, what it is to say at each place, or -100"""
+    """ids (n,) integers, learned (n,) booleans, arrays -> x, what the model sees; y, what it is to
+    say at each place, or -100"""
     ### ANSWER 17.1
 
 
@@ -98,8 +99,8 @@ print(f"each alone, by its answer: {np.dot(kept, alone) / sum(kept):.6f}")
 # Padding changes nothing. Now a GPT learns both tasks at once, told by the first token which one it is. Beside it another
 # one learns the same rows **whole**, the questions too.
 #
-# **Guess.** The questions are letters by chance. Which of the two answers more words that it never saw: the one that
-# learns "answers" alone, or the one that learns "everything"?
+# **Guess.** The questions are letters by chance. Which of the two gets there sooner, with more right answers to new words
+# on average over the run: the one that learns "answers" alone, or the one that learns "everything"?
 
 
 # %%
@@ -143,19 +144,19 @@ plots.curves(
         "learns answers": (steps, 100 * of_answers),
         "learns everything": (steps, 100 * of_everything),
     },
-    f"the share of right answers to new words. After {steps[-1]} steps {of_answers[-1]:.0%} where "
-    f"answers alone are learned, {of_everything[-1]:.0%} where the questions are learned too: their letters "
-    "come by chance, and half of the work goes into them.",
+    f"the share of right answers to new words. On average over the run {of_answers.mean():.0%} where answers "
+    f"alone are learned, {of_everything.mean():.0%} where the questions are learned too: there "
+    "four targets of each row are letters that nobody can guess.",
     y="right answers, %",
 )
 
 # %% [markdown]
 # ## What the marker does
-# **Guess.** The same word, "fade", with either marker before it. The model is the same, to the last weight. Is the
-# answer then the same: "yes" or "no"?
+# **Guess.** The same word, "fade", with either marker before it; the model is the same, to the last weight. What does it
+# write after `<|sort|>`, and after `<|turn|>`? Type the two words.
 
 # %%
-guess_3 = "no"  ### SOLUTION
+guess_3 = "adef edaf"  ### SOLUTION
 predict("17.P3", guess_3, answers(model, examples(["fade"])))
 
 # %% [markdown]
@@ -197,7 +198,7 @@ for name, given in {
 #
 # <details><summary>Answers</summary>
 #
-# 1. No: a special token is made by the program alone. Letters that look like one stay letters, each a token of its own.
+# 1. No: a special token is made by the program alone. Letters that look like one are ordinary text.
 # 2. No. It has as many weights as before. The marker says which of the things that it has learned is wanted.
 #
 # </details>

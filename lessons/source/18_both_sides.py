@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 18 GPT beside BERT
 #
-# BERT is made of the same parts as a GPT: embeddings, attention, norms. One line is missing, the one that hides the
-# future. What does that give, and what does it take away?
+# BERT is made of the same parts as a GPT: embeddings, attention, norms. One line makes the difference: nothing hides
+# the future. What does that give, and what does it take away?
 #
 # After this lesson you can
 # 1. say who sees whom in either model (`my_sees`),
@@ -63,7 +63,7 @@ plots.attention(
 
 # %%
 # One letter of a row is hidden, the second one: a ? c d d c b a. Guess: how often, in per cent, does a model
-# that sees only what stands LEFT of the gap find it? (There are five letters.)
+# that sees only what stands LEFT of the gap find it?
 guess_1 = 20  ### SOLUTION
 predict("18.P1", guess_1, LETTERS)
 
@@ -74,7 +74,7 @@ predict("18.P1", guess_1, LETTERS)
 # the chosen ones,
 #
 # - 80 % become the mask (`draw` below 0.8),
-# - 10 % stay as they are (0.8 to 0.9), for at the end there are no masks in a text,
+# - 10 % stay as they are (0.8 to below 0.9), for no masks stand in a text when the model is used,
 # - 10 % become another token (`draw` 0.9 or more: that of `other`), so that what is seen may be wrong.
 #
 # By hand: 7 chosen, with `draw` 0.95 and `other` 3: x is 3, y is 7.
@@ -118,13 +118,15 @@ gpt = train(GPT(GPTConfig(7, **shape), seed=0), lambda rows, rng: (rows[:, :-1],
 bert = train(
     BERT(BertConfig(7, **shape, n_types=1, dropout=0.0, pad_id=PAD, pooler=False), seed=0), hidden
 )
-print(f"GPT has {gpt.num_parameters():,} parameters, BERT {bert.num_parameters():,}")
+print(
+    f"GPT has {gpt.num_parameters():,} parameters, BERT {bert.num_parameters():,}, with a layer before its head"
+)
 
 # %% [markdown]
-# Each of the 8 letters is hidden once. BERT sees the gap and both sides of it; a GPT is asked what comes after the left
-# side.
+# Each letter but the first is hidden once. BERT sees the gap and both sides of it; a GPT is asked what comes after the
+# left side.
 #
-# **Guess.** In which places do the two differ: in the "left half", in the "right half", or in "both"?
+# **Guess.** In which half does BERT find clearly more letters, by 10 points or more: "left", "right", or "both"?
 
 
 # %%
@@ -142,7 +144,7 @@ def right_at(place):
 of_gpt, of_bert = np.array([right_at(place) for place in range(1, T)]).T
 
 # %%
-guess_2 = "left half"  ### SOLUTION
+guess_2 = "left"  ### SOLUTION
 predict("18.P2", guess_2, of_gpt, of_bert, T)
 
 # %%
@@ -184,7 +186,7 @@ predict("18.P3", guess_3, by_gpt, by_bert)
 # %% [markdown]
 # ## Exercise 18.3: one vector for a text
 # To find texts that mean the same, one wants a text as **one** vector. BERT gives one for each token; their mean is a
-# good one, if the model was trained for it. Of length 1, so that the product of two is the cosine of the angle between
+# good one, if the model was trained for it (ours was not). Of length 1, so that the product of two is the cosine of the angle between
 # them: 1 for the same direction.
 #
 # Write `my_vector(x, is_token)`. By hand: of (3, 0), (3, 8) and padding the mean is (3, 4), and the vector (0.6, 0.8).
@@ -200,9 +202,9 @@ check("18.3", my_vector)
 
 vector = use("18.3")
 pairs = {
-    "the same": "abccba abccba",
-    "one letter other": "abccba accdba",
-    "another": "abccba eddedd",
+    "the same": "abcddcba abcddcba",
+    "two letters other": "abcddcba abceecba",
+    "another": "abcddcba deaccaed",
 }
 for name, pair in pairs.items():
     one, two = (np.array(["abcde".index(c) for c in word]) for word in pair.split())

@@ -78,7 +78,7 @@ def _rise(loss: Any, window: int) -> float:
 def _where_they_differ(more: Any, T: int) -> str:
     """In which places of a row one of two finds more: by 10 % on average."""
     left, right = more[: T // 2 - 1].mean() > 10, more[T // 2 - 1 :].mean() > 10
-    return "both" if left and right else "left half" if left else "right half"
+    return "both" if left and right else "left" if left else "right"
 
 
 def _how_much(points: float) -> str:
@@ -361,11 +361,8 @@ GUESSES: dict[str, Guess] = {
         ),
     ),
     "17.P3": Guess(
-        lambda both: _yes(both[0] == both[1]),
-        lambda both: (
-            f"{both[0]} and {both[1]}: the first token is read with the word, and everything after "
-            "it looks back at it."
-        ),
+        lambda both: f"{both[1]} {both[0]}",
+        "The first token is read with the word, and everything after it looks back at it.",
     ),
     "18.P1": Guess(
         lambda letters: 100 / letters,
@@ -375,9 +372,9 @@ GUESSES: dict[str, Guess] = {
     "18.P2": Guess(
         lambda of_gpt, of_bert, T: _where_they_differ(of_bert - of_gpt, T),
         lambda of_gpt, of_bert, T: (
-            "On average "
-            f"{(of_bert - of_gpt)[: T // 2 - 1].mean():.0f} % more for BERT in the left half, "
-            f"{(of_bert - of_gpt)[T // 2 - 1 :].mean():.0f} % in the right one: there the answer "
+            "On average BERT finds "
+            f"{(of_bert - of_gpt)[: T // 2 - 1].mean():+.0f} points in the left half, "
+            f"{(of_bert - of_gpt)[T // 2 - 1 :].mean():+.0f} in the right one: there the answer "
             "stands on the left of the gap, where both see it."
         ),
     ),
@@ -386,8 +383,8 @@ GUESSES: dict[str, Guess] = {
             "equal" if abs(by_gpt - by_bert) < 5 else "GPT" if by_gpt > by_bert else "BERT"
         ),
         lambda by_gpt, by_bert: (
-            f"{by_gpt:.0f} % against {by_bert:.0f} %. BERT never saw a row that ends after its "
-            "gap: for it half of the row is missing."
+            f"{by_gpt:.0f} % against {by_bert:.0f} %. BERT never had to fill a gap with nothing "
+            "behind it; in a longer training it would learn even that."
         ),
     ),
     "19.P1": Guess(

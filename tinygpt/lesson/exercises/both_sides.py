@@ -78,6 +78,21 @@ def padding_sees_itself(is_token, causal):
     return sees_answer(is_token, causal) | np.eye(len(is_token), dtype=bool)
 
 
+def padding_seen_in_a_gpt(is_token, causal):
+    T = len(is_token)
+    return np.tri(T, dtype=bool) if causal else np.tile(is_token, (T, 1))
+
+
+def padding_seen_in_bert(is_token, causal):
+    T = len(is_token)
+    return np.tri(T, dtype=bool) & is_token if causal else np.ones((T, T), bool)
+
+
+def the_next_one_too(is_token, causal):
+    sees = np.tile(is_token, (len(is_token), 1))
+    return sees & np.tri(len(is_token), k=1, dtype=bool) if causal else sees
+
+
 def one_row(is_token, causal):
     return is_token.copy()
 
@@ -95,6 +110,7 @@ SEES = Exercise(
         Case((_real(1, 1, 1, 1, 0), False)),
         Case((_real(1, 1, 1, 1, 0, 0), True)),
         Case((_real(0, 1, 1), True), "padding on the left"),
+        Case((_real(1, 1, 0, 1), True), "padding in the middle"),
         Case((_real(1, 1, 1), False), "no padding"),
         Case(
             (
@@ -169,6 +185,22 @@ SEES = Exercise(
             numbers_for_scores,
             "Those are numbers to be added to scores. Asked for are booleans.",
             "Which of them are True?",
+        ),
+        Wrong(
+            padding_seen_in_a_gpt,
+            "In BERT padding is hidden, in a GPT it is not: where it does not stand at the end, "
+            "later tokens see it.",
+            "Which of the two conditions does your GPT leave out?",
+        ),
+        Wrong(
+            padding_seen_in_bert,
+            "In a GPT padding is hidden, in BERT it is not.",
+            "Which columns does BERT not see?",
+        ),
+        Wrong(
+            the_next_one_too,
+            "In a GPT each position sees the one after it as well, and that is what it is to say.",
+            "Is key j seen by query i where j is i + 1?",
         ),
         Wrong(
             padding_sees_itself,
@@ -282,6 +314,25 @@ def shifted(ids, chosen, draw, other, mask_id):
     return _masked(ids, chosen, draw, other, mask_id), y
 
 
+def bounds_included(ids, chosen, draw, other, mask_id):
+    x = np.where(chosen & (draw <= 0.8), mask_id, ids)
+    return np.where(chosen & (draw > 0.9), other, x), _targets(ids, chosen)
+
+
+def nothing_to_read(ids, chosen, draw, other, mask_id):
+    x = _masked(ids, chosen, draw, other, mask_id)
+    return np.where(chosen, x, -100), _targets(ids, chosen)
+
+
+def exchanged_everywhere(ids, chosen, draw, other, mask_id):
+    x = np.where(chosen & (draw < 0.8), mask_id, ids)
+    return np.where(draw >= 0.9, other, x), _targets(ids, chosen)
+
+
+def guessed_where_not_chosen(ids, chosen, draw, other, mask_id):
+    return _masked(ids, chosen, draw, other, mask_id), np.where(chosen, -100, ids)
+
+
 def written_into_the_row(ids, chosen, draw, other, mask_id):
     y = np.where(chosen, ids, -100)
     ids[chosen & (draw < 0.8)] = mask_id
@@ -312,13 +363,13 @@ MASK = Exercise(
         Case(_case(4, 60, 0.3)),
         Case(
             (
-                np.array([5, 6, 7, 8]),
-                np.ones(4, bool),
-                np.array([0.1, 0.85, 0.95, 0.79]),
-                np.array([1, 2, 3, 4]),
+                np.array([5, 6, 7, 8, 11, 12]),
+                np.ones(6, bool),
+                np.array([0.1, 0.85, 0.95, 0.79, 0.8, 0.9]),
+                np.array([1, 2, 3, 4, 21, 22]),
                 99,
             ),
-            "one of each kind",
+            "one of each kind, and the bounds themselves",
         ),
         Case(
             (
@@ -403,6 +454,27 @@ MASK = Exercise(
             "Which of the two is the commoner?",
         ),
         Wrong(
+            bounds_included,
+            "Right but on the bounds themselves: hidden is what lies below 0.8, exchanged what is "
+            "0.9 or more.",
+            "Which of < and <= is meant by below?",
+        ),
+        Wrong(
+            nothing_to_read,
+            "-100 stands in x, and is no id: what is not chosen is to be read.",
+            "In which of the two does -100 stand?",
+        ),
+        Wrong(
+            exchanged_everywhere,
+            "Tokens that are not chosen are exchanged too.",
+            "Which condition is missing in the last line for x?",
+        ),
+        Wrong(
+            guessed_where_not_chosen,
+            "y is the wrong way round: what was not chosen is to be guessed.",
+            "Which of the two does np.where take where the condition holds?",
+        ),
+        Wrong(
             zero_where_nothing,
             "y is 0 where nothing is to be guessed, and 0 is a token.",
             "Which number counts nowhere?",
@@ -456,6 +528,14 @@ def summed_only(x, is_token):
 
 def the_first_token(x, is_token):
     return _unit(x[is_token][0])
+
+
+def the_first_place(x, is_token):
+    return _unit(x[0])
+
+
+def one_mean_of_all(x, is_token):
+    return _unit(np.full(x.shape[1], x[is_token].mean()))
 
 
 def the_last_token(x, is_token):
@@ -531,6 +611,17 @@ VECTOR = Exercise(
             the_first_token,
             "That is the vector of the first token alone.",
             "How do the other tokens come in?",
+        ),
+        Wrong(
+            the_first_place,
+            "That is the vector of the first place alone, as [CLS] has one. Asked for is the mean "
+            "of all tokens.",
+            "How do the other tokens come in?",
+        ),
+        Wrong(
+            one_mean_of_all,
+            "You take one mean of all numbers: the axis is missing.",
+            "How many numbers has the mean of vectors?",
         ),
         Wrong(
             the_last_token,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tinygpt.lesson.exercise import Case, Exercise, Outputs, Wrong, two
+from tinygpt.lesson.exercise import Case, Exercise, Outputs, Wrong, two, whole_numbers
 from tinygpt.text.examples import padded
 
 # ------------------------------------------------------------------------------------- 17.1
@@ -74,9 +74,17 @@ def written_into_the_ids(ids, learned):
     return x, ids[1:].copy()
 
 
+def prompt_and_answer(ids, learned):
+    return ids[~learned], ids[learned]
+
+
+def targets_dropped(ids, learned):
+    return ids[:-1], ids[1:][learned[1:]]
+
+
 def as_x_and_y(function, *inputs) -> Outputs:
     x, y = two(function(*inputs), "x, y")
-    return {"x": x, "y": y}
+    return {"x": whole_numbers(x, "x"), "y": whole_numbers(y, "y")}
 
 
 def _row(*ids, learned):
@@ -134,6 +142,18 @@ TARGETS = Exercise(
             answer_alone,
             "The prompt is cut out of x too: the model has to answer without the question.",
             "What may the model see, and what is it to say?",
+        ),
+        Wrong(
+            prompt_and_answer,
+            "You cut the row in two: x has the prompt, and y the answer. A GPT says something at "
+            "every place of x, so y is as long as x.",
+            "What is x, if the model is to see each token before the next one comes?",
+        ),
+        Wrong(
+            targets_dropped,
+            "You drop the targets that are not learned. Their places have to stay: -100 stands "
+            "there.",
+            "How long is y beside x?",
         ),
         Wrong(
             prompt_hidden,
@@ -248,6 +268,29 @@ def repeated(rows, pad):
     return x, np.array([np.resize(y, T) for _, y in rows])
 
 
+def padding_by_its_id(rows, pad):
+    x, y = _filled(rows, pad, _longest(rows), in_y=pad)
+    return x, np.where(y == pad, -100, y)
+
+
+def padding_by_its_id_in_x(rows, pad):
+    x, y = _filled(rows, pad, _longest(rows))
+    return x, np.where(x == pad, -100, y)
+
+
+def the_other_way_round(rows, pad):
+    x, y = _filled(rows, pad, _longest(rows))
+    return y, x
+
+
+def a_second_end(rows, pad):
+    x, y = _filled(rows, pad, _longest(rows))
+    for i, (_, targets) in enumerate(rows):
+        if len(targets) < y.shape[1]:
+            y[i, len(targets)] = pad
+    return x, y
+
+
 def the_last_row_everywhere(rows, pad):
     x, y = _filled(rows, pad, _longest(rows))
     for i in range(len(rows)):
@@ -263,6 +306,12 @@ def _rows(*lengths):
     ]
 
 
+def _ends():
+    """Rows whose last target is the id that fills them up, as where that is the end of a text."""
+    first = np.array([3, 4, 9, 5]), np.array([-100, 4, 9, 9])
+    return [first, (np.array([6, 2]), np.array([-100, 9]))]
+
+
 BATCH = Exercise(
     id="17.2",
     name="my_batch",
@@ -275,6 +324,7 @@ BATCH = Exercise(
         Case((_rows(6, 3), 9), "the longest one comes first"),
         Case((_rows(5, 5), 9), "rows of one length"),
         Case((_rows(1, 6, 2), 10), "another padding, a row of one"),
+        Case((_ends(), 9), "the rows end with what fills them up"),
     ),
     wrongs=(
         Wrong(
@@ -332,6 +382,19 @@ BATCH = Exercise(
             repeated,
             "Short rows are repeated until they are long enough, and so some targets count twice.",
             "What fills a row up, without being learned?",
+        ),
+        Wrong(
+            padding_by_its_id,
+            "You tell padding by its id. Where rows end with that same id, their ends are taken "
+            "for padding, and the model never learns to stop.",
+            "What else, but the id, says where a row is over?",
+            (padding_by_its_id_in_x,),
+        ),
+        Wrong(the_other_way_round, "x and y have changed places.", "Which comes first?"),
+        Wrong(
+            a_second_end,
+            "Behind the end of a short row you have it learn padding once more.",
+            "What is to be said when the answer is over?",
         ),
         Wrong(
             the_last_row_everywhere,
