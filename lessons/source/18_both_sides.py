@@ -118,9 +118,7 @@ gpt = train(GPT(GPTConfig(7, **shape), seed=0), lambda rows, rng: (rows[:, :-1],
 bert = train(
     BERT(BertConfig(7, **shape, n_types=1, dropout=0.0, pad_id=PAD, pooler=False), seed=0), hidden
 )
-print(
-    f"GPT has {gpt.num_parameters():,} parameters, BERT {bert.num_parameters():,}, with a layer before its head"
-)
+print(f"GPT has {gpt.num_parameters():,} parameters, BERT {bert.num_parameters():,}, a layer more")
 
 # %% [markdown]
 # Each letter but the first is hidden once. BERT sees the gap and both sides of it; a GPT is asked what comes after the
