@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 19 Attack and defence
 #
-# A model that is right in nearly all cases can be led astray by a move so small that nobody sees it. How is such a move
+# A model that is right in most cases can be led astray by a move that is short beside the text itself. How is such a move
 # found? And can a model learn not to be led astray?
 #
 # After this lesson you can
@@ -117,8 +117,9 @@ moves = {
 }
 
 # %%
-# All texts are moved by 15 % of their length. Guess: which move does more harm, "chance" or "FGM"?
-guess_1 = "FGM"  ### SOLUTION
+# All texts are moved by 15 % of their length, first by chance. Guess: how many points of right answers does it
+# cost the model, "under 5" or "more"?
+guess_1 = "under 5"  ### SOLUTION
 found = {name: accuracy(plain, move) for name, move in moves.items()}
 predict("19.P1", guess_1, found)
 
@@ -190,11 +191,13 @@ plots.curves(
 )
 
 # %% [markdown]
-# ## What clipping does for it
-# One reads that clipping the gradient "improves the security" of a model. Clipping bounds how far the *weights* move in one
-# step (lesson 13). The attack moves the *input*.
+# Hardening has a price, the left end of the curves: texts that nobody attacks are answered worse.
 #
-# **Guess.** A model is trained with every gradient clipped to 0.1, ten times shorter than before. Does it bear FGM better
+# ## What clipping does for it
+# One reads that clipping gradients makes a model secure. Clipping bounds how far a gradient may throw the weights in one
+# step (lesson 13).
+#
+# **Guess.** A model is trained with every gradient clipped to 0.1, not to 1. Does it bear FGM better
 # than the plain one, by more than 5 points: "yes" or "no"?
 
 # %%
@@ -224,7 +227,7 @@ plots.bars(
 #
 # <details><summary>Answers</summary>
 #
-# 1. Seldom anybody. It is the worst case: whoever bears it, bears less. And it shows what a model hangs on.
+# 1. The weights of published models everybody has; the right answer hardly anybody. It is the worst case.
 # 2. No. It bears this move, of this length. PGD finds others, and nobody has to stay within epsilon.
 #
 # </details>

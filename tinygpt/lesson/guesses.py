@@ -388,7 +388,7 @@ GUESSES: dict[str, Guess] = {
         ),
     ),
     "19.P1": Guess(
-        lambda found: "FGM" if found["FGM"] < found["by chance"] else "chance",
+        lambda found: "under 5" if found["nothing"] - found["by chance"] < 5 else "more",
         lambda found: (
             "; ".join(f"{name} {share:.0f} % right" for name, share in found.items())
             + ". Of all directions most hardly matter; the gradient is the one that does."
@@ -401,8 +401,9 @@ GUESSES: dict[str, Guess] = {
     "19.P3": Guess(
         lambda clipped, plain: _yes(clipped > plain + 5),
         lambda clipped, plain: (
-            f"{clipped:.0f} % right under FGM, without clipping so short {plain:.0f} %. A shorter "
-            "step of the weights leaves the way open along which the input is moved."
+            f"{clipped:.0f} % right under FGM, with clipping at 1 {plain:.0f} %. Clipping is about "
+            "the step of the weights (which AdamW makes as long as before); the attack moves the "
+            "input."
         ),
     ),
     "20.P1": Guess(

@@ -353,6 +353,31 @@ def not_divided(scores):
     return np.exp(s - s.max(axis=-1, keepdims=True))
 
 
+def one_largest_for_all(scores):
+    s = np.where(_past(scores), scores, -np.inf)
+    with np.errstate(all="ignore"):
+        e = np.exp(s - s.max())
+        return e / e.sum(axis=-1, keepdims=True)
+
+
+def the_next_one_seen(scores):
+    return _softmax(np.where(np.tri(len(scores), k=1, dtype=bool), scores, -np.inf))
+
+
+def a_little_below_them(scores):
+    return _softmax(np.where(_past(scores), scores, scores.min() - 1))
+
+
+def no_softmax(scores):
+    return np.where(_past(scores), scores, -np.inf)
+
+
+def largest_of_hidden_ones(scores):
+    with np.errstate(all="ignore"):
+        e = np.exp(scores - scores.max(axis=-1, keepdims=True)) * _past(scores)
+        return e / e.sum(axis=-1, keepdims=True)
+
+
 def written_into_the_scores(scores):
     scores[~_past(scores)] = -np.inf
     return _softmax(scores)
@@ -369,6 +394,7 @@ HIDDEN = Exercise(
         Case((normal(1102, 4, 4) - 15258.0,), "scores about -15258"),
         Case((normal(1103, 3, 3) + 800.0,), "scores about 800"),
         Case((normal(1104, 4, 4) + 20_000.0 * np.eye(4, k=1),), "a large score in the future"),
+        Case((normal(1105, 3, 3) - np.array([[15258.0], [0.0], [700.0]]),), "rows far apart"),
     ),
     wrongs=(
         Wrong(
@@ -428,6 +454,32 @@ HIDDEN = Exercise(
             not_divided,
             "The rows do not sum to 1.",
             "What is the last step of a softmax?",
+        ),
+        Wrong(
+            one_largest_for_all,
+            "You take off one largest score for the whole matrix. A row that lies far below it "
+            "becomes 0 / 0.",
+            "Which score is the largest of each row?",
+        ),
+        Wrong(
+            the_next_one_seen,
+            "Each position sees the one after it, and that is what it is to say.",
+            "Is the key j seen by query i where j is i + 1?",
+        ),
+        Wrong(
+            a_little_below_them,
+            "A hidden score is a little below the smallest: it still has a weight.",
+            "Which score has the weight 0?",
+        ),
+        Wrong(
+            no_softmax,
+            "Those are scores. Asked for are weights: rows that sum to 1.",
+            "What makes weights of scores?",
+        ),
+        Wrong(
+            largest_of_hidden_ones,
+            "The largest score that you take off may be a hidden one: then what is seen is 0.",
+            "Which comes first: hiding, or taking off the largest?",
         ),
         Wrong(
             written_into_the_scores,

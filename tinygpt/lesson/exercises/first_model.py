@@ -685,6 +685,13 @@ class Loss:
     def item(self):
         return float((self.off**2).mean())
 
+    @property
+    def data(self):
+        return np.array(self.item())
+
+    def numpy(self):
+        return self.data
+
     def backward(self):
         self.model.ways_back += 1
         self.model.grad = self.model.grad + 2 * self.off @ self.x / len(self.off)
