@@ -117,8 +117,8 @@ moves = {
 }
 
 # %%
-# All texts are moved by 15 % of their length, first by chance. Guess: how many points of right answers does it
-# cost the model, "under 5" or "more"?
+# All texts are moved by 15 % of their length, first by chance. Guess: how many points of right answers does
+# it cost the model, "under 5" or "more"?
 guess_1 = "under 5"  ### SOLUTION
 found = {name: accuracy(plain, move) for name, move in moves.items()}
 predict("19.P1", guess_1, found)
