@@ -63,6 +63,11 @@ def test_a_file_of_pairs_from_nothing_to_a_chat(here, monkeypatch, capsys):
 
     assert main(["generate", str(run), "ab"]) == 0
     assert capsys.readouterr().out == "ba\n"
+    for more in (["--temperature", "1"], ["--num-samples", "2"], ["--interactive"]):
+        assert (
+            main(["generate", str(run), *([] if "--interactive" in more else ["ab"]), *more]) == 2
+        )
+        assert f"leave --{more[0][2:]} out" in capsys.readouterr().err
     say(monkeypatch, "ab", "é", "/new", "cd")
     assert main(["chat"]) == 0
     out, err = capsys.readouterr()
@@ -191,6 +196,7 @@ GOOD = [f"{a}{b}\tok" for a in "abcdef" for b in "abcdef"]
         (GOOD, ["--task", "translation", "my"], "makes its own examples"),
         (GOOD, ["--task", "pairs", "my", "--head"], "which pairs does not have"),
         (GOOD, ["--head"], "--head is for a --task"),
+        (GOOD, ["my", "--n-classes", "3"], "leave --n-classes out"),
         (GOOD, ["--task", "pairs", "my", "--pattern", "x"], "expected pattern to be one of"),
     ],
 )  # fmt: skip
@@ -213,8 +219,9 @@ def test_two_turns_of_one_speaker(here, capsys):
 
 
 def test_what_has_not_learned_to_answer_says_so(here, capsys):
-    assert main(["chat", "storyteller"]) == 2
-    assert "has not learned to answer" in capsys.readouterr().err
+    for line in (["chat", "storyteller"], ["generate", "storyteller", "a", "--task", "sums"]):
+        assert main(line) == 2
+        assert "has not learned to answer" in capsys.readouterr().err
 
 
 def test_the_list_of_tasks(capsys):

@@ -1,7 +1,7 @@
 """tinygpt generate: write text with a trained model."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,8 +84,16 @@ def generate(argv: list[str]) -> None:
         raise ValueError(f"--interactive asks for its prompts: leave out {words[0]!r}")
     keep_freed_memory()
     model, tokenizer = GPT.from_pretrained(folder), load_tokenizer(folder)
-    if tasks_of(tokenizer) and not command.interactive and "temperature" not in given_names(argv):
-        return _answer_one(command, folder, model, tokenizer, "".join(words))
+    if tasks_of(tokenizer) or command.task:
+        names = {f.name for f in fields(GenerateCommand)} - {"max_new_tokens", "task"}
+        task = task_to_answer(folder, tokenizer, command.task)
+        for name in sorted(names & given_names(argv)):
+            option = name.replace("_", "-")
+            raise ValueError(
+                f"{folder} has learned to answer and gives the likeliest answer: leave --{option} "
+                f"out, or talk with it: tinygpt chat {folder}"
+            )
+        return _answer_one(command, folder, model, tokenizer, task, "".join(words))
     if command.interactive:
         if hasattr(sys.stdin, "reconfigure"):
             sys.stdin.reconfigure(errors="surrogateescape")  # a byte that is no text is said
@@ -100,10 +108,9 @@ def generate(argv: list[str]) -> None:
 
 
 def _answer_one(
-    command: GenerateCommand, folder: Path, model: Any, tokenizer: Any, prompt: str
+    command: GenerateCommand, folder: Path, model: Any, tokenizer: Any, task: str, prompt: str
 ) -> None:
     """The likeliest answer of a model that has learned a task, or how likely each label is."""
-    task = task_to_answer(folder, tokenizer, command.task)
     if not prompt:
         raise ValueError(f'{folder} answers: give it something: tinygpt generate {folder} "..."')
     check_prompt(prompt)

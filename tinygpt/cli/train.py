@@ -132,6 +132,11 @@ def model_writes(model: GPT, tokenizer: Tokenizer, seed: int) -> str:
 
 def _new_run(argv: list[str], held: contextlib.ExitStack) -> tuple[Trainer, Corpus]:
     given = s.given_names(argv)
+    if "n_classes" in given:
+        raise ValueError(
+            "how many classes a head has is told by the labels: leave --n-classes out, and train "
+            "with --task labels FILE --head"
+        )
     init = s.option(argv, "init")
     fine_tuning = "lora" if s.option(argv, "lora-rank") else "finetune"
     name = s.option(argv, "preset") or (fine_tuning if init else "tiny")

@@ -8,8 +8,7 @@ import numpy as np
 from tinygpt.autograd.engine import Tensor
 from tinygpt.backend import ARRAYS, Array, array_module, is_host
 from tinygpt.nn.embedding import check_ids
-
-IGNORE = -100  # a target that counts nowhere
+from tinygpt.text.examples import IGNORE
 
 
 def checked_ids(ids: Any, vocab_size: int, what: str = "id", ignore: int | None = None) -> Array:

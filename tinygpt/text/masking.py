@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-IGNORE = -100  # a target that counts nowhere, as in cross_entropy
+from tinygpt.text.examples import IGNORE
 
 
 def masked(
