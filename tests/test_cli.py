@@ -966,3 +966,11 @@ def test_help_says_how_an_option_is_typed(command, capfd):
 def test_a_setting_that_cannot_be_is_said_in_its_own_words(setting, words, capfd):
     assert run(["train", *setting]) == 2
     assert capfd.readouterr().err.startswith(words)
+
+
+def test_bench_parallel(here, capfd):
+    pytest.importorskip("mpi4py")
+    assert run(["bench", "parallel", "--rounds", "1", "--output", "s.png"]) == 0
+    said = capfd.readouterr().out
+    assert "2 ranks, sharded" in said and "What would come next" in said
+    assert (here / "s.png").stat().st_size > 10_000

@@ -172,6 +172,33 @@ def to_float(x: Array) -> float:
     return float(x)
 
 
+def gpu_count() -> int:
+    """How many GPUs this machine has that CuPy can see."""
+    try:
+        return int(importlib.import_module("cupy").cuda.runtime.getDeviceCount())
+    except Exception:  # no CuPy, no driver, no device: `gpu` says which
+        return 0
+
+
+def page_locked(n: int, dtype: Any) -> np.ndarray:
+    """n numbers in memory that a GPU reads and writes without help of the CPU; in ordinary memory
+    where there is no driver (the device double)."""
+    try:
+        return importlib.import_module("cupyx").empty_pinned(n, dtype)
+    except (ImportError, RuntimeError):
+        return np.empty(n, dtype)
+
+
+def nccl() -> ModuleType | None:
+    """CuPy's door to NCCL, NVIDIA's library for sums over GPUs; None where it is missing."""
+    try:
+        if importlib.import_module("cupy.cuda.nccl").available:
+            return importlib.import_module("cupyx.distributed")
+    except ImportError:
+        pass
+    return None
+
+
 def synchronize() -> None:
     """Wait until the GPU, if one is in use, has done what it was given."""
     if _ready:

@@ -48,7 +48,7 @@ def test_an_error_in_a_thread_arrives():
         return 0.0
 
     with pytest.raises(KeyError, match="second thread"):
-        workers.sum_of(work, 4)
+        workers.sum_of(work, slice(0, 4))
 
 
 def test_an_error_waits_for_the_other_threads():
@@ -62,7 +62,7 @@ def test_an_error_waits_for_the_other_threads():
         ended.append(rows.start)
 
     with pytest.raises(KeyError, match="first thread"):
-        workers.sum_of(work, 4)
+        workers.sum_of(work, slice(0, 4))
     assert ended == [2]
 
 

@@ -50,7 +50,7 @@ def serve(work: Callable[[], object], times: int = 1, **said: Any) -> None:
             work()
         seconds = time.perf_counter() - start
         print(seconds / times, (_faults() - faults) / times, flush=True)
-    print(_peak(), flush=True)
+    print(peak_memory(), flush=True)
 
 
 def fastest(ways: dict[str, Callable[[], object]], times: int = 1, rounds: int = 7) -> str:
@@ -125,7 +125,7 @@ def _faults() -> int:
     return faults
 
 
-def _peak() -> int:
+def peak_memory() -> int:
     """The most memory that this process and its workers have had, in bytes, where a system says.
 
     Linux counts in ru_maxrss what the parent had when it started this process, so its other numbers

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from tyro.conf import Positional
 
-from tinygpt.bench import cache, engine, growth, ops, reach, samplers, sides
+from tinygpt.bench import cache, engine, growth, ops, parallel, reach, samplers, scaling, sides
 from tinygpt.cli.evaluate import held_out_ids
 from tinygpt.cli.settings import parse, shown
 from tinygpt.files import write_text
@@ -35,11 +35,13 @@ class BenchCommand:
 
     tinygpt bench cache: time for the next token with and without the KV cache, and a picture
 
+    tinygpt bench parallel: ranks on this machine, and what 1 024 of them would gain, a picture
+
     tinygpt bench samplers RUN: how varied, and how likely, is what each way to sample writes
     """
 
     what: Positional[
-        Literal["train", "loss", "generate", "ops", "engine", "cache", "samplers"]
+        Literal["train", "loss", "generate", "ops", "engine", "cache", "parallel", "samplers"]
     ]  # what to measure
     run: Positional[
         Annotated[Path | None, shown("[RUN]", "samplers: a run (default: the newest)")]
@@ -52,7 +54,7 @@ class BenchCommand:
     seeds: int = 3  # loss: how many runs of each way
     grid: bool = False  # train: vary width, depth, block and batch
     length: int = 256  # samplers: tokens of each text
-    # cache, grid: the picture; default: cache.png, growth.png
+    # cache, grid, parallel: the picture; default: cache.png, growth.png, scaling.png
     output: Annotated[Path | None, shown("FILE.png")] = None
     json: Annotated[Path | None, shown("FILE.json")] = None  # train, loss, generate: all times
 
@@ -72,6 +74,7 @@ def bench(argv: list[str]) -> None:
         "ops": lambda c: print(f"{sides.machine()}\n{ops.report(ops.run(c.rounds))}"),
         "engine": _engine,
         "cache": _cache,
+        "parallel": _parallel,
         "samplers": _samplers,
     }[command.what](command)
 
@@ -121,6 +124,14 @@ def _cache(command: Any) -> None:
     times = cache.run(command.rounds)
     cache.draw(times, cache.BLOCK_SIZE, path)
     print(f"{sides.machine()}\n{cache.report(times, cache.BLOCK_SIZE)}\n\n{path}")
+
+
+def _parallel(command: Any) -> None:
+    path = command.output or Path("scaling.png")
+    print(f"{sides.machine()}\n{parallel.report(parallel.run(command.rounds))}\n", flush=True)
+    print(f"{parallel.memory(2)}\n", flush=True)
+    scaling.draw(path)
+    print(f"{scaling.report()}\n\n{path}")
 
 
 def _samplers(command: Any) -> None:

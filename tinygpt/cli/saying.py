@@ -8,6 +8,7 @@ from tinygpt.models.gpt import GPTConfig
 from tinygpt.text.tokenizer import Tokenizer
 from tinygpt.training.memory import expected_memory
 from tinygpt.training.trainer import Trainer
+from tinygpt.training.world import world_of_ranks
 
 
 def say_what_is_trained(trainer: Trainer, text: str) -> None:
@@ -28,7 +29,7 @@ def say_what_is_trained(trainer: Trainer, text: str) -> None:
         f"model: {n:,} parameters{f' beside {frozen:,} frozen ones' if frozen else ''}, "
         f"{c.n_layer} layers, {c.n_head} heads, {c.n_embd} wide, "
         f"block {c.block_size}; device {training.device}"
-        f"{f', {workers} workers' if workers > 1 else ''}\n"
+        f"{f', {workers} workers' if workers > 1 else ''}{_ranks(training.shard_optimizer)}\n"
         f"a model that guesses blindly has a loss of {blind(c):.2f} "
         f"{'per text' if c.n_classes else 'per token'}\n"
         f"memory: about {memory.total / 1e6:.0f} MB ({memory.parameters / 1e6:.0f} for parameters, "
@@ -36,6 +37,13 @@ def say_what_is_trained(trainer: Trainer, text: str) -> None:
         f"run: {trainer.folder}",
         flush=True,
     )
+
+
+def _ranks(shard: bool) -> str:
+    n = world_of_ranks().size
+    if n == 1:
+        return ""
+    return f" in each of {n} ranks{', which share the moments' if shard else ''}"
 
 
 def blind(config: GPTConfig) -> float:

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +11,9 @@ import numpy as np
 from tqdm import tqdm
 from tyro.conf import Positional
 
-from tinygpt.backend import default_device, device_index, gpu
+from tinygpt.backend import default_device, device_index, gpu, gpu_count
 from tinygpt.cli import settings as s
+from tinygpt.cli.processes import only_the_first_speaks, with_processes
 from tinygpt.cli.saying import blind, count_unknown, say_what_is_trained
 from tinygpt.cli.task_runs import chat_tokens, say_examples, show_answers, with_chats
 from tinygpt.generation.writing import stream_text
@@ -34,8 +36,8 @@ from tinygpt.training.checkpoint import (
     find_checkpoint,
     read_checkpoint,
 )
-from tinygpt.training.forked import forked
 from tinygpt.training.memory import total_memory
+from tinygpt.training.ranks import over_ranks
 from tinygpt.training.run_folder import (
     RUN_FILE,
     RUNS,
@@ -49,6 +51,7 @@ from tinygpt.training.run_folder import (
     write_run,
 )
 from tinygpt.training.trainer import EVAL_WINDOWS, Trainer
+from tinygpt.training.world import device_of_this_rank, world_of_ranks
 
 
 @dataclass
@@ -75,22 +78,35 @@ class TrainCommand:
     # go on with this run, or this resume point of it, as if it had never stopped; without a name
     # with the newest run
     resume: Annotated[Path | None, s.shown("[RUN]")] = None
+    # so many processes on this machine, by MPI; on several machines: mpiexec (README)
+    processes: int = 1
 
 
-def train(argv: list[str]) -> None:
+def train(argv: list[str]) -> int | None:
+    n = s.option(argv, "processes")
+    if n is not None and n != "1":
+        return with_processes(n, argv)
+    with only_the_first_speaks():
+        return _train(argv)
+
+
+def _train(argv: list[str]) -> None:
     tqdm.monitor_interval = 0  # no thread beside the bars: workers are forked from this process
     argv = _with_newest(argv)
     resume = s.option(argv, "resume")
     with contextlib.ExitStack() as held:
         trainer, corpus = _going_on(argv, resume, held) if resume else _new_run(argv, held)
         folder = trainer.folder
-        assert folder is not None
         try:
-            with forked(trainer):
+            with over_ranks(trainer):
                 trainer.train()
         except KeyboardInterrupt:
-            print(f"\ninterrupted after step {trainer.optimizer.steps}. {trainer.what_is_saved()}")
+            if folder is not None:
+                steps, saved = trainer.optimizer.steps, trainer.what_is_saved()
+                print(f"\ninterrupted after step {steps}. {saved}")
             raise
+        if folder is None:  # a rank that does not write
+            return
         trainer.load_best()
         if corpus.examples is not None:
             return show_answers(trainer, corpus)
@@ -183,12 +199,15 @@ def _new_run(argv: list[str], held: contextlib.ExitStack) -> tuple[Trainer, Corp
         classes = len(corpus.labels) if data.head else 0
         config = replace(command.model, vocab_size=tokenizer.vocab_size, n_classes=classes)
         model = GPT(config, seed=training.seed, device=device)
+    if not world_of_ranks().is_first:
+        return _trainer(model, training, corpus, tokenizer, None, held), corpus
     need = _disk(model.num_parameters() + model.num_frozen(), len(corpus.train))
     folder = new_run_folder(training.output_dir, corpus.name, need)
     held.enter_context(hold(folder))
     try:
-        trainer = _trainer(model, training, corpus, tokenizer, folder)
-        training.workers = trainer.workers.threads  # the same number when the run goes on
+        trainer = _trainer(model, training, corpus, tokenizer, folder, held)
+        if world_of_ranks().size == 1:
+            training.workers = trainer.workers.threads  # the same number when the run goes on
         arguments = DataArguments(**s.take(asdict(data), DataArguments))
         write_run(folder, model.config, training, arguments, _text_record(corpus, trainer))
         _read_back(folder, corpus, tokenizer)
@@ -240,7 +259,8 @@ def _parse(argv: list[str], settings: dict[str, Any]) -> TrainCommand:
 
 def _device(training: TrainingArguments) -> str:
     """The device to use; one that cannot be used is said before anything else is done."""
-    device = training.device = training.device or default_device()
+    device = device_of_this_rank(training.device or default_device(), gpu_count)
+    training.device = device
     if device_index(device) is not None:
         gpu(device)
     return device
@@ -335,15 +355,18 @@ def _trainer(
     training: TrainingArguments,
     corpus: Corpus,
     tokenizer: Tokenizer,
-    folder: Path,
+    folder: Path | None,
+    held: contextlib.ExitStack,
 ) -> Trainer:
-    """Encode the text, and say what is going to happen."""
+    """Encode the text, and say what is going to happen. A rank without the folder of the run keeps
+    many ids in a file of its own."""
     if corpus.examples is not None:
         trainer = task_trainer(model, training, corpus, tokenizer, folder)
         say_examples(trainer, corpus)
         return trainer
+    place = folder or Path(held.enter_context(tempfile.TemporaryDirectory()))
     ids = {
-        part: corpus_ids(tokenizer, getattr(corpus, part), folder / f"ids-{part}.bin")
+        part: corpus_ids(tokenizer, getattr(corpus, part), place / f"ids-{part}.bin")
         for part in ("train", "validation")
     }
     count_unknown(ids, tokenizer)
@@ -418,7 +441,9 @@ def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> tuple[
         raise ValueError(f"there is no run {where}.{f' Did you mean {near}?' if near else ''}")
     run, point = find_checkpoint(place)
     record = read_run(run)
-    held.enter_context(hold(run))
+    is_first = world_of_ranks().is_first
+    if is_first:
+        held.enter_context(hold(run))
     before = s.checked(run / "run.json", {k: record[k] for k in ("model", "training", "data")})
     command = _parse(argv, before)
     for part in (command.model, command.data):
@@ -440,7 +465,7 @@ def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> tuple[
     corpus = own_text(run, record, data, f"tinygpt train PATH --resume {where}")
     tokenizer = load_tokenizer(point)
     model = GPT(command.model, seed=training.seed, device=device)
-    trainer = _trainer(model, training, corpus, tokenizer, run)
+    trainer = _trainer(model, training, corpus, tokenizer, run if is_first else None, held)
     later = [p.name for p in checkpoints_after(run, saved["step"])]
     if later:
         print(
@@ -451,7 +476,8 @@ def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> tuple[
     step = trainer.optimizer.steps
     _say_a_jump(record["training"], training, step)
     arguments = DataArguments(**s.take(asdict(data), DataArguments))
-    write_run(run, model.config, training, arguments, record["text"])
+    if is_first:
+        write_run(run, model.config, training, arguments, record["text"])
     print(f"going on after step {step:,}")
     return trainer, corpus
 

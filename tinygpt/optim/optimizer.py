@@ -27,8 +27,21 @@ class Optimizer:
         self.vector = vector_of(model)
         self.left_out = [p for p in all_parameters_of(model) if not p.requires_grad]
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
-        xp = array_module(self.vector.data)
-        self.moments = {name: xp.zeros_like(self.vector.data) for name in moments}
+        w = self.vector.data
+        self.held = slice(0, len(w))  # the elements that are stepped here: all, or a rank's share
+        self.moments = {name: array_module(w).zeros(len(w), w.dtype) for name in moments}
+
+    def hold_only(self, start: int, end: int) -> None:
+        """Step, and remember, only the elements from start to end of the vector: another rank does
+        the others (ZeRO: Rajbhandari et al. 2020, section 5.1)."""
+        first = self.held.start
+        self.moments = {n: m[start - first : end - first].copy() for n, m in self.moments.items()}
+        self.held = slice(start, end)
+
+    @property
+    def holds_a_share(self) -> bool:
+        """Does this optimizer step only a part of the vector?"""
+        return self.held != slice(0, len(self.vector.data))
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -56,7 +69,8 @@ class Optimizer:
             dw = g[at]
             if factor is not None:
                 dw *= factor
-            self.update(w[at], dw, decay, *(m[at] for m in self.moments.values()))
+            here = slice(at.start - self.held.start, at.stop - self.held.start)
+            self.update(w[at], dw, decay, *(m[here] for m in self.moments.values()))
 
         for _ in run(work, list(self._parts(size))):
             pass
@@ -66,6 +80,7 @@ class Optimizer:
         Matrices stand first in it, vectors (biases, norms) after."""
         for start, end in self.vector.received():
             decay = self.weight_decay if end <= self.vector.n_matrix else 0.0
+            start, end = max(start, self.held.start), min(end, self.held.stop)
             for a in range(start, end, size):
                 yield slice(a, min(a + size, end)), decay
 
@@ -81,17 +96,18 @@ class Optimizer:
     # --------------------------------------------------------------------- for resuming a run
 
     def state_dict(self) -> dict[str, Array]:
-        """What a run needs to go on, besides the weights and `steps`: name -> array on the CPU."""
+        """What a run needs to go on, besides the weights and `steps`: name -> array on the CPU, of
+        the elements that are held here."""
         return {name: to_cpu(m) for name, m in self.moments.items()}
 
     def load_state_dict(self, state: dict[str, Array], steps: int) -> None:
         """Go on after so many steps. ValueError where the arrays are not this optimizer's."""
-        mine = {name: m.shape for name, m in self.moments.items()}
+        mine = dict.fromkeys(self.moments, self.vector.data.shape)
         given = {name: m.shape for name, m in state.items()}
         if mine != given:
             raise ValueError(f"{type(self).__name__} remembers {mine}, but the file has {given}")
         for name, m in self.moments.items():
-            m[...] = like(state[name], m)
+            m[...] = like(state[name][self.held], m)
         self.steps = self.vector.steps = steps
 
 

@@ -115,6 +115,8 @@ class TrainingArguments:
     patience: int = 0  # stop after so many measurements without a better one; 0: never
     seed: int = 0  # of the weights, the batches and dropout
     workers: int = 0  # how many share the rows of a batch; 0: one for each core (GPU: one)
+    shard_optimizer: bool = False  # with several processes: each has a share of the moments
+    rank_timeout: float = 600.0  # seconds after which a process that does not come is given up
     device: str | None = None  # "cpu", "gpu", "gpu:1"; None: TINYGPT_DEVICE, or where the model is
     output_dir: str = "runs"  # where the folders of runs are made
 
@@ -129,7 +131,7 @@ class TrainingArguments:
         counts = ("micro_batch_size", "warmup_steps", "sample_steps", "patience", "seed", "workers")
         for name in counts:
             self._at_least(name, 0)
-        rates = "learning_rate min_learning_rate weight_decay max_grad_norm epsilon"
+        rates = "learning_rate min_learning_rate weight_decay max_grad_norm epsilon rank_timeout"
         for name in (*rates.split(), "label_smoothing", "token_noise"):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -138,8 +140,9 @@ class TrainingArguments:
         for name in ("label_smoothing", "token_noise"):
             if getattr(self, name) >= 1:
                 raise ValueError(f"expected {name} < 1, got {getattr(self, name)!r}")
-        if self.max_grad_norm == 0:
-            raise ValueError("expected max_grad_norm > 0, got 0")
+        for name in ("max_grad_norm", "rank_timeout"):
+            if getattr(self, name) == 0:
+                raise ValueError(f"expected {name} > 0, got 0")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(f"expected two betas in [0, 1), got {self.betas!r}")
         self.betas = tuple(self.betas)

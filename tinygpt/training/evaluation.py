@@ -1,7 +1,7 @@
 """Evaluation: how well a model predicts a text, in four units."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,14 +36,24 @@ class Evaluation:
         return self.tokens * self.loss / (math.log(2) * self.bytes) if self.bytes else math.nan
 
 
-def mean_loss(model: Any, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    """The mean loss per target in eval mode; every one counts alike, in a smaller batch too."""
+def mean_loss(
+    model: Any,
+    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+    each: Callable[..., Iterable[tuple[float, int]]] = map,
+) -> float:
+    """The mean loss per target in eval mode; every one counts alike, in a smaller batch too.
+    each(work, batches): how they are worked off, one after the other or divided over ranks."""
+
+    def sum_of(batch: tuple[np.ndarray, np.ndarray]) -> tuple[float, int]:
+        x, y = batch
+        kept = int((y != IGNORE).sum())
+        return to_float(model.loss(x, y).data) * kept, kept
+
     total, count = 0.0, 0
     model.eval()
     with no_grad(), np.errstate(all="ignore"):
-        for x, y in batches:
-            kept = int((y != IGNORE).sum())
-            total += to_float(model.loss(x, y).data) * kept
+        for nats, kept in each(sum_of, batches):
+            total += nats
             count += kept
     return total / count
 

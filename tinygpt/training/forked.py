@@ -109,7 +109,7 @@ class Processes(Workers):
 
     # -------------------------------------------------------------------------- the first process
 
-    def sum_of(self, work: Callable[..., Array], rows: int, *args: Any) -> Array:
+    def sum_of(self, work: Callable[..., Array], rows: slice, *args: Any) -> Array:
         """The same sum. A function cannot be sent, so the children do what they know: `work` is
         the trainer's `backward`."""
         first, *others = self.models
@@ -133,7 +133,7 @@ class Processes(Workers):
 
     def _share_of(self, i: int) -> Callable[..., Iterator[None]]:
         """The `run` of an optimizer's step in process i: it works off its share of the parts."""
-        return lambda work, parts: map(work, parts[divided(len(parts), self.threads)[i]])
+        return lambda work, parts: map(work, parts[divided(slice(0, len(parts)), self.threads)[i]])
 
     def _tell(self, what: str, each: list[Any]) -> None:
         """Tell the first children, as many as there are arguments, what to do."""

@@ -1,5 +1,18 @@
 """Workers: the rows of a batch divided over threads.
 
+There are three forms of it, which share this small contract, and the Trainer knows no more:
+
+    threads                    Workers     here
+    processes of one machine   Processes   forked.py
+    processes anywhere, MPI    Ranks       ranks.py
+
+    sum_of(work, rows, ...)    rows in, the sum of the gradients out, in the first model
+    norm()                     of that gradient
+    update(optimizer, factor)  one step of the optimizer
+    each(work, items)          work(item) of each item, in their order (evaluation)
+    agreed(flag)               has any of them set it?
+    moments(optimizer)         all that the optimizer remembers, for a resume point
+
 NumPy lets go of the interpreter while it computes, so two threads keep two cores busy, each on its
 own rows. BLAS then runs one thread in each: dividing a small product over cores, as BLAS does by
 default, gains little, and two divisions at once get in each other's way.
@@ -15,6 +28,7 @@ from typing import Any
 from threadpoolctl import ThreadpoolController
 
 from tinygpt.backend import Array
+from tinygpt.optim.clip import grad_norm
 from tinygpt.optim.optimizer import Optimizer
 
 # elements at a time in the optimizer's step: enough that threads do not wait for the interpreter
@@ -56,12 +70,12 @@ class Workers:
         """Workers on the same arrays that run here, and so see an op that is exchanged here."""
         return self
 
-    def sum_of(self, work: Callable[..., Array], rows: int, *args: Any) -> Array:
-        """The sum of work(model, slice of the rows, *args) over the workers; the gradients that it
+    def sum_of(self, work: Callable[..., Array], rows: slice, *args: Any) -> Array:
+        """The sum of work(model, some of the rows, *args) over the workers; the gradients that it
         leaves in their models are added up in the first one."""
         first, *others = self.models
         if self._pool is None or not others:
-            result = work(first, slice(0, rows), *args)
+            result = work(first, rows, *args)
             first.vector().gradient()
             first.vector().gradient_is_there()  # a parameter without one: zeros, for any workers
             return result
@@ -77,6 +91,10 @@ class Workers:
         first.vector().gradient_is_there()
         return sum(results)
 
+    def norm(self) -> Array:
+        """|g| of the whole gradient, as a 0-d array."""
+        return grad_norm(self.models[0])
+
     def update(self, optimizer: Optimizer, factor: float | Array | None = None) -> None:
         """The optimizer's step along factor x the gradient, divided over the threads where there
         are two parts for each."""
@@ -87,10 +105,26 @@ class Workers:
         def run(work: Callable[[Any], None], parts: list[Any]) -> Iterable[object]:
             if len(parts) < 2 * n:
                 return map(work, parts)
-            shares = divided(len(parts), n)
+            shares = divided(slice(0, len(parts)), n)
             return _all(pool, lambda share: [work(part) for part in parts[share]], shares)
 
         optimizer.step(run=run, size=THREAD_PIECE, factor=factor)
+
+    # ------------------------------------------- what differs only where there are several ranks
+
+    speaks = True  # is this the process that writes and prints?
+
+    def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
+        """work(item) of each, in their order."""
+        return map(work, items)
+
+    def agreed(self, flag: bool) -> bool:
+        """Has any rank set this flag?"""
+        return flag
+
+    def moments(self, optimizer: Optimizer) -> dict[str, Array]:
+        """All that the optimizer remembers, on the CPU."""
+        return optimizer.state_dict()
 
 
 def _all(pool: ThreadPoolExecutor, work: Callable[..., Any], *each: Iterable[Any]) -> list[Any]:
@@ -101,6 +135,7 @@ def _all(pool: ThreadPoolExecutor, work: Callable[..., Any], *each: Iterable[Any
     return [future.result() for future in futures]
 
 
-def divided(n: int, among: int) -> list[slice]:
-    """Slices of 0 ... n - 1 of about equal length."""
-    return [slice(a, b) for a, b in pairwise(n * i // among for i in range(among + 1))]
+def divided(rows: slice, among: int) -> list[slice]:
+    """The rows in slices of about equal length."""
+    n = rows.stop - rows.start
+    return [slice(a, b) for a, b in pairwise(rows.start + n * i // among for i in range(among + 1))]

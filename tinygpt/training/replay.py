@@ -39,6 +39,8 @@ def _cause(trainer: Any, step: int, x: np.ndarray, y: np.ndarray) -> str:
         points = [] if trainer.folder is None else checkpoints(trainer.folder)
         if not points:
             return "There is no resume point to play the steps before it again from"
+        if trainer.optimizer.holds_a_share:
+            return "This rank has a share of the moments, and cannot play the steps before it again"
         load(trainer, points[0])
         batches = trainer.batches or batches
     played = step

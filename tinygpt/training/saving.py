@@ -28,9 +28,10 @@ def save(trainer: Any) -> None:
     """A resume point of this step. Where no held-out text says which model is the best, this
     one also stands at the top of the folder. TrainingError where it cannot be saved: what was
     saved before stays."""
+    a, model, optimizer = trainer.arguments, trainer.model, trainer.optimizer
+    moments = trainer.workers.moments(optimizer)  # ranks hold parts of them: all take part
     if trainer.folder is None:
         return
-    a, model, optimizer = trainer.arguments, trainer.model, trainer.optimizer
     if not math.isfinite(to_float(model.vector().data.sum())):
         raise TrainingError("the weights are not finite any more: what was saved last stays")
     state = {
@@ -42,9 +43,7 @@ def save(trainer: Any) -> None:
     with in_words(trainer, optimizer.steps):
         if not trainer.validation or trainer.best is None:
             save_best(trainer)
-        write_checkpoint(
-            trainer.folder, optimizer.steps, model, trainer.tokenizer, optimizer.state_dict(), state
-        )
+        write_checkpoint(trainer.folder, optimizer.steps, model, trainer.tokenizer, moments, state)
         draw_loss(trainer.folder, trainer.floor)
 
 

@@ -8,7 +8,6 @@ replay.py.
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -20,7 +19,7 @@ import numpy as np
 from tinygpt.backend import Array, array_module, is_host, keep_freed_memory, to_float
 from tinygpt.generation.writing import generate_text
 from tinygpt.models.gpt import GPT
-from tinygpt.optim.clip import clip_factor, clip_grad_norm, grad_norm
+from tinygpt.optim.clip import clip_factor, clip_grad_norm
 from tinygpt.optim.schedule import learning_rate
 from tinygpt.progress import progress
 from tinygpt.text.batches import RandomBatches, check_length, window_batches
@@ -40,6 +39,7 @@ from tinygpt.training.saving import (
     save_best,
     what_is_saved,
 )
+from tinygpt.training.world import cores_of_this_process
 
 EVAL_WINDOWS = 512  # held-out windows that a loss is measured on, at most
 OVERFITTING = 4  # measurements without a better one after which it is said
@@ -134,7 +134,7 @@ class Trainer:
         part too much weight), and dropout is told where the part begins, so the result is that of
         the whole batch.
         """
-        a, model = self.arguments, self.model
+        a = self.arguments
         self.optimizer.lr = learning_rate(
             self.optimizer.steps + 1,
             a.schedule,
@@ -145,7 +145,7 @@ class Trainer:
         )
         with self.workers.one_blas_thread_each(), np.errstate(all="ignore"):
             loss = self._gradient(x, y)
-            self.norm = grad_norm(model)
+            self.norm = self.workers.norm()
             factor = clip_factor(self.norm, a.max_grad_norm)
             on_host = is_host(self.norm)  # there a broken gradient never reaches the weights
             if not on_host or (math.isfinite(self.norm) and math.isfinite(loss)):
@@ -160,7 +160,7 @@ class Trainer:
         n_kept = np.count_nonzero(y != -100)
         if n_kept == 0:
             raise ValueError("every target is -100: there is nothing to learn from")
-        return self.workers.sum_of(self.backward, len(x), x, y, n_kept)
+        return self.workers.sum_of(self.backward, slice(0, len(x)), x, y, n_kept)
 
     def backward(self, model: GPT, rows: slice, x: np.ndarray, y: np.ndarray, n_kept: int) -> Any:
         """A worker's part: backward through these rows of a batch that keeps so many targets; what
@@ -214,7 +214,8 @@ class Trainer:
             x, y = next(batches)
             loss = self.step(x, y)
             tokens += x.size
-            stop = bool(interrupted)  # read once: a Ctrl-C after this waits for the next step
+            # read once: a Ctrl-C after this waits for the next step
+            stop = self.workers.agreed(bool(interrupted))
             due = self._due(step) | ({"read", "save"} if stop else set())
             ends = False  # a callback or patience asks for the end
             if "read" in due:
@@ -226,6 +227,8 @@ class Trainer:
                 ends |= self._measure(bar, step)
             if "sample" in due:
                 self._write_sample(bar, step)
+            if due:  # a callback may look at a clock, which ranks do not share
+                ends = self.workers.agreed(ends)
             if "save" in due or ends:
                 self.save()
             bar.update()
@@ -292,7 +295,7 @@ class Trainer:
 
     def evaluate(self) -> float:
         """The mean loss per held-out token, over at most EVAL_WINDOWS windows evenly spread."""
-        return mean_loss(self.model, self.validation)
+        return mean_loss(self.model, self.validation, self.workers.each)
 
     # saving.py: what is on disk, and going on from there
     save, restore, load_best, what_is_saved = save, restore, load_best, what_is_saved
@@ -306,13 +309,12 @@ class Trainer:
         a = self.arguments
         if not is_host(self.model.vector().data):
             return 1, 1
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        threads = a.workers or cores or 1
+        threads = a.workers or cores_of_this_process()
         return min(threads, a.batch_size), threads
 
     def _write_sample(self, bar: Any, step: int) -> None:
-        if self.tokenizer is None or self.model.config.n_classes:  # which writes nothing
-            return
+        if self.tokenizer is None or self.model.config.n_classes or not self.workers.speaks:
+            return  # a classifier writes nothing
         text = generate_text(
             self.model,
             self.tokenizer,

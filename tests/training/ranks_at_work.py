@@ -1,0 +1,102 @@
+"""What test_ranks.py starts by mpiexec: trainings over ranks, and ranks that fail.
+
+python -m mpi4py ranks_at_work.py equal          losses of several settings, as JSON by rank 0
+python -m mpi4py ranks_at_work.py FAULT FOLDER   a training in that folder whose rank 1, after step
+                                                 6, does: raise, kill, hang
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+
+from tinygpt import GPT, GPTConfig, Trainer, TrainingArguments
+from tinygpt.backend import to_cpu
+from tinygpt.testing import strict_device
+from tinygpt.training.ranks import Ranks, over_ranks
+from tinygpt.training.world import world_of_ranks
+
+SIZE = {"vocab_size": 11, "block_size": 8, "n_layer": 2, "n_head": 3, "n_embd": 9, "dropout": 0.2}
+IDS = np.random.default_rng(0).integers(0, 11, 600)
+STEPS, EVERY = 20, 5
+SETTINGS = {  # name -> what differs
+    "plain": {},
+    "micro": {"micro_batch_size": 2, "workers": 2},
+    "sgd": {"optimizer": "sgd"},
+    "few rows": {"batch_size": 3},
+}
+
+
+def training(name="plain", folder=None, callbacks=(), **more):
+    a = TrainingArguments(
+        **{"batch_size": 9, "workers": 1, "max_steps": STEPS, "eval_steps": EVERY,
+           "save_steps": EVERY, "logging_steps": 1, "warmup_steps": 2, "learning_rate": 0.01,
+           "sample_steps": 0} | SETTINGS[name] | more
+    )  # fmt: skip
+    model = GPT(GPTConfig(**SIZE), seed=1)
+    return Trainer(model, a, train=IDS[:500], validation=IDS[500:], folder=folder,
+                   callbacks=callbacks)  # fmt: skip
+
+
+def history(name="plain", model=None, **more):
+    """Losses, norms, held-out losses and the last weights of a training."""
+    lines = []
+    t = training(name, callbacks=[lambda _, line: lines.append(line)], **more)
+    if model is not None:
+        model(t)
+    with over_ranks(t):
+        t.train()
+        moments = t.workers.moments(t.optimizer)
+    found = {key: [line[key] for line in lines if key in line]
+             for key in ("loss", "grad_norm", "validation_loss")}  # fmt: skip
+    found["weights"] = to_cpu(t.model.vector().data).tolist()
+    found["moments"] = {name: m.tolist() for name, m in moments.items()}
+    found["held"] = [len(m) for m in t.optimizer.moments.values()]
+    return found
+
+
+def in_double(t):
+    t.model.to("float64")
+    t.__init__(t.model, t.arguments, train=IDS[:500], validation=IDS[500:], callbacks=t.callbacks)
+
+
+def equal():
+    found = {}
+    for shard in (False, True):
+        for name in SETTINGS:
+            found[f"{name}{' sharded' if shard else ''}"] = history(name, shard_optimizer=shard)
+        with strict_device.double():  # arrays like CuPy's: what they send goes over the CPU
+            more = {"device": "gpu", "shard_optimizer": shard}
+            found[f"device{' sharded' if shard else ''}"] = history("plain", **more)
+    found["double"] = history("plain", in_double, shard_optimizer=True)
+    world = world_of_ranks()
+    if world.size > 1:
+        all_weights = world.comm.allgather(found["double"]["weights"])
+        found["same weights"] = all(w == all_weights[0] for w in all_weights)
+    if world.is_first:
+        print(json.dumps(found))
+
+
+def fault(what, folder):
+    world = world_of_ranks()
+
+    def at_step_6(trainer, line):
+        if world.rank != 1 or line["step"] != 6:
+            return
+        if what == "raise":
+            raise RuntimeError("this rank has had enough")
+        if what == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(1000)  # hang
+
+    t = training(folder=folder if world.is_first else None, callbacks=[at_step_6], rank_timeout=1.5)
+    with over_ranks(t):
+        assert isinstance(t.workers, Ranks)
+        t.train()
+
+
+if __name__ == "__main__":
+    equal() if sys.argv[1] == "equal" else fault(*sys.argv[1:])
