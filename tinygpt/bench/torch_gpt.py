@@ -65,7 +65,7 @@ class TorchGPT(nn.Module):
         self.ln_f = nn.LayerNorm(C, bias=bias)
 
     def hidden(self, ids: torch.Tensor, start: int = 0, caches: Any = None) -> torch.Tensor:
-        places = torch.arange(start, start + ids.shape[1])
+        places = torch.arange(start, start + ids.shape[1], device=ids.device)
         x = self.wte(ids) + self.wpe(places)
         for i, block in enumerate(self.h):
             x = block(x, None if caches is None else caches[i])

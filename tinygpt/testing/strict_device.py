@@ -44,6 +44,7 @@ class Counts:
 
     to_device: int = 0  # arrays sent to the device
     to_host: int = 0  # arrays fetched with .get()
+    calls: int = 0  # operations on the device: a kernel each, at least
     syncs: int = 0  # times that Python waited for a value: float(), if x:, print, x[mask]
 
 
@@ -83,6 +84,7 @@ def _call(name: str, function: Any, args: tuple, settings: dict, known: set[str]
     unknown = set(settings) - known if known is not None else set()
     if unknown:
         raise TypeError(f"{name}() got an unexpected keyword argument {sorted(unknown)[0]!r}")
+    _counts.calls += 1
     result = function(*map(_inside, args), **_inside(settings))
     out = settings.get("out")
     return out if isinstance(out, DeviceArray) else _outside(result)
@@ -189,6 +191,7 @@ def _operator(name: str, in_place: bool) -> Any:
     def method(self: DeviceArray, other: Any = None, *_: Any) -> Any:
         if getattr(other, "__array_priority__", 0) > self.__array_priority__:
             return NotImplemented  # a Tensor goes first
+        _counts.calls += 1
         result = getattr(self._array, name)(*(() if other is None else (_inside(other),)))
         if result is NotImplemented:
             return NotImplemented
