@@ -1,5 +1,6 @@
 """Right answers as other people write them: loops, in place, one-hot. All must pass."""
 
+import copy
 import functools
 import math
 
@@ -1071,7 +1072,61 @@ def hidden_by_a_copy(scores):
     return np.exp(s) / np.exp(s).sum(-1, keepdims=True)
 
 
+def whole_gradient_in_a_loop(gradients, rows):
+    total, count = np.zeros_like(gradients[0]), 0
+    for i in range(len(rows)):
+        total += rows[i] * gradients[i]
+        count += rows[i]
+    return total / count
+
+
+def whole_gradient_by_average(gradients, rows):
+    return np.average(np.stack(gradients), axis=0, weights=rows)
+
+
+def added_by_the_receiver(rows, step):
+    n = len(rows)
+    out = []
+    for rank in range(n):
+        left = (rank - 1) % n
+        row = rows[rank][:]
+        row[(left - step) % n] = row[(left - step) % n] + rows[left][(left - step) % n]
+        out.append(row)
+    return out
+
+
+def added_by_letters(rows, step):
+    n = len(rows)
+    letters = [((r + 1) % n, (r - step) % n, rows[r][(r - step) % n]) for r in range(n)]
+    new = copy.deepcopy(rows)
+    for to, part, number in letters:
+        new[to][part] += number
+    return new
+
+
+def copied_by_the_receiver(rows, step):
+    n = len(rows)
+    return [
+        [rows[r - 1][p] if p == (r - step) % n else rows[r][p] for p in range(n)] for r in range(n)
+    ]
+
+
+def copied_by_letters(rows, step):
+    n = len(rows)
+    sent = {}
+    for r in range(n):
+        part = (r + 1 - step) % n
+        sent[(r + 1) % n] = (part, rows[r][part])
+    new = [row.copy() for row in rows]
+    for to, (part, number) in sent.items():
+        new[to][part] = number
+    return new
+
+
 STYLES = {
+    "21.1": (whole_gradient_in_a_loop, whole_gradient_by_average),
+    "21.2": (added_by_the_receiver, added_by_letters),
+    "21.3": (copied_by_the_receiver, copied_by_letters),
     "20.1": (repaired_with_zero_grad_last, repaired_in_an_array),
     "20.2": (hidden_in_loops, hidden_by_a_copy),
     "19.1": (fgm_in_a_loop, fgm_by_einsum),

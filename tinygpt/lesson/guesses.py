@@ -49,6 +49,11 @@ def _steepest(gelu: Any) -> tuple[float, float]:
     return float(slopes.max()), float(x[np.argmax(slopes)])
 
 
+def _zero_1(numbers: int, n: int) -> float:
+    """GB of a rank: weights and gradients whole, m and v shared by n, in float32."""
+    return 4 * numbers * (2 + 2 / n) / 1e9
+
+
 def _in_one_pass(x: Any) -> Any:
     """The variance of each row as the mean of the squares minus the square of the mean."""
     return (x * x).mean(axis=-1) - x.mean(axis=-1) ** 2
@@ -416,6 +421,27 @@ GUESSES: dict[str, Guess] = {
         lambda path: (
             f"In the last 30 steps it gets up to {abs(path[-30:]).max():.1f} away: the gradients "
             "of all steps before push on, as a pendulum is pushed that nobody brakes."
+        ),
+    ),
+    "21.P1": Guess(
+        lambda rounds, part: float(rounds * part),
+        lambda rounds, part: (
+            f"{rounds} rounds, one part of {part:,.0f} in each. With 64 ranks it would be "
+            f"{2 * 63 * 4 * part / 64:,.0f}: each sends hardly more, however many there are."
+        ),
+    ),
+    "21.P2": Guess(
+        lambda numbers, n: min((0.25, 1.1, 2.0), key=lambda gb: abs(gb - _zero_1(numbers, n))),
+        lambda numbers, n: (
+            f"Weights and gradients stay whole, {8 * numbers / 1e9:.2f} GB; m and v are shared, "
+            f"{8 * numbers / n / 1e9:.2f} GB."
+        ),
+    ),
+    "21.P3": Guess(
+        lambda ends: float(min(ends, key=lambda rows: ends[rows])),
+        lambda ends: (
+            "The same rows, but a sixteenth of the steps, each about as long. A larger learning "
+            "rate makes up for some of it, and not for all."
         ),
     ),
 }

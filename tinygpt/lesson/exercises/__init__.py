@@ -12,6 +12,7 @@ from tinygpt.lesson.exercises import (
     first_model,
     heads,
     loss,
+    machines,
     norm,
     position,
     remember,
@@ -47,6 +48,7 @@ LESSONS = (
     both_sides,
     attack,
     article,
+    machines,
 )
 EXERCISES: dict[str, Exercise] = {e.id: e for lesson in LESSONS for e in lesson.EXERCISES}
 
