@@ -129,7 +129,7 @@ def _cache(command: Any) -> None:
 def _parallel(command: Any) -> None:
     path = command.output or Path("scaling.png")
     print(f"{sides.machine()}\n{parallel.report(parallel.run(command.rounds))}\n", flush=True)
-    print(f"{parallel.memory(2)}\n", flush=True)
+    print(f"{parallel.equality()}\n\n{parallel.memory(2)}\n", flush=True)
     scaling.draw(path)
     print(f"{scaling.report()}\n\n{path}")
 

@@ -21,12 +21,12 @@ from tinygpt.models.export import is_published, obstacles
 from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.optim.schedule import learning_rate
 from tinygpt.tasks.corpus import settings_of, task_corpus
-from tinygpt.tasks.running import task_trainer
+from tinygpt.tasks.running import make_tokenizer, task_trainer
 from tinygpt.text.batches import window_batches
 from tinygpt.text.chat import chat_template
 from tinygpt.text.corpora import Corpus, DataArguments, load_corpus, sha256_of
 from tinygpt.text.ids import corpus_ids
-from tinygpt.text.load import TOKENIZERS, load_tokenizer
+from tinygpt.text.load import load_tokenizer
 from tinygpt.text.reading import as_path
 from tinygpt.text.tokenizer import Tokenizer
 from tinygpt.training.arguments import FOR_A_GPU, TrainingArguments
@@ -300,13 +300,9 @@ def _suggest(corpus: Corpus, name: str, device: str) -> None:
 
 def _make_tokenizer(command: TrainCommand, corpus: Corpus, *, explicit: bool) -> Tokenizer:
     """Learn the tokenizer from the part that is trained on."""
-    kind, size = command.data.tokenizer, command.model.vocab_size
+    data, kind, size = command.data, command.data.tokenizer, command.model.vocab_size
     wanted = size if kind == "bpe" or explicit else None
-    special = (*command.data.special_tokens, *chat_tokens(corpus))
-    cut = {"pattern": command.data.pattern} if kind == "bpe" else {}
-    tokenizer = TOKENIZERS[kind].train(corpus.train, wanted, special, **cut)  # type: ignore
-    if corpus.examples is not None:
-        tokenizer.chat_template = chat_template(corpus.tasks)
+    tokenizer = make_tokenizer(corpus, kind, wanted, data.pattern, data.special_tokens)
     if kind == "bpe" and tokenizer.vocab_size < size:
         print(
             f"a small text: it has pairs for {tokenizer.vocab_size} tokens, not for {size}; these "

@@ -25,14 +25,25 @@ from tinygpt.training.forked import forked
 from tinygpt.training.trainer import EVAL_WINDOWS, Trainer
 
 
-def make_tokenizer(corpus: Corpus, settings: dict[str, Any]) -> Tokenizer:
-    """A tokenizer learned from the examples to train on, with the special tokens of their tasks."""
+def make_tokenizer(
+    corpus: Corpus, kind: str, size: int | None, pattern: str, special: Sequence[str] = ()
+) -> Tokenizer:
+    """A tokenizer learned from the part to train on; where that is of examples, with the special
+    tokens of their tasks, and their rows as a chat template. pattern: how BPE cuts words."""
+    tasks = corpus.tasks if corpus.examples is not None else ()
+    tokens = (*special, *(special_tokens(tasks) if tasks else ()))
+    cut = {"pattern": pattern} if kind == "bpe" else {}
+    tokenizer = TOKENIZERS[kind].train(corpus.train, size, tokens, **cut)  # type: ignore
+    if tasks:
+        tokenizer.chat_template = chat_template(tasks)
+    return tokenizer
+
+
+def tokenizer_of(corpus: Corpus, settings: dict[str, Any]) -> Tokenizer:
+    """The same by the settings of a task."""
     kind = settings.get("tokenizer", "bpe")
     size = settings.get("vocab_size", 1024) if kind == "bpe" else None
-    cut = {"pattern": settings.get("pattern", "gpt2")} if kind == "bpe" else {}
-    tokenizer = TOKENIZERS[kind].train(corpus.train, size, special_tokens(corpus.tasks), **cut)  # type: ignore
-    tokenizer.chat_template = chat_template(corpus.tasks)
-    return tokenizer
+    return make_tokenizer(corpus, kind, size, settings.get("pattern", "gpt2"))
 
 
 def rows_of(
@@ -109,7 +120,7 @@ def run(
 ) -> Run:
     """Train on a task and keep the best model: as `tinygpt train --task`, without a folder that is
     left. model, tokenizer: to go on with, in place of new ones."""
-    tokenizer = tokenizer or make_tokenizer(corpus, settings)
+    tokenizer = tokenizer or tokenizer_of(corpus, settings)
     if model is None:
         shape = {f.name: settings[f.name] for f in fields(GPTConfig) if f.name in settings}
         classes = len(corpus.labels) if head else 0

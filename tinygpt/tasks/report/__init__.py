@@ -22,9 +22,7 @@ PARTS: dict[str, tuple[str, Callable[..., str], str]] = {  # heading, function, 
 }
 
 
-def make_report(
-    path: Path, parts: Sequence[str], seeds: Sequence[int], share: float = 1.0
-) -> None:  # fmt: skip
+def make_report(path: Path, parts: Sequence[str], seeds: Sequence[int], share: float = 1.0) -> None:
     """Write the Markdown file anew after each part, so that a part that is done is not lost."""
     text = (
         "# What the tasks come to\n\n"

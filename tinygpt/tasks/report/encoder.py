@@ -33,7 +33,7 @@ from tinygpt.text.masking import IGNORE, masked
 from tinygpt.training.evaluation import mean_loss
 
 BLOCK, WIDTH, LAYERS, HEADS_, VOCAB = 64, 128, 2, 4, 1024
-STEPS, TUNE, ROWS = 3000, 400, 24
+STEPS, TUNE, ROWS = 2000, 300, 24
 RATES = (5e-4, 1e-3, 2e-3)
 SPECIAL = ("<|pad|>", "<|cls|>", "<|mask|>")
 

@@ -18,7 +18,7 @@ from tinygpt.tasks.metrics import exact_match
 from tinygpt.tasks.package import PACKAGES, Package, files
 from tinygpt.tasks.report.budget import shortened
 from tinygpt.tasks.report.tables import apart, interval, table
-from tinygpt.tasks.running import make_tokenizer, run
+from tinygpt.tasks.running import run, tokenizer_of
 from tinygpt.text.corpora import Corpus, DataArguments
 from tinygpt.text.examples import Parts
 from tinygpt.text.python_library import modules_of
@@ -61,7 +61,7 @@ def pretraining(seeds: Sequence[int], share: float, picture: Path | None = None)
     whole = task_corpus(DataArguments(corpus="", task="package", head=True))
     assert whole.examples is not None
     test, settings = whole.examples.test, settings_of("package", False)
-    tokenizer = make_tokenizer(whole, settings)
+    tokenizer = tokenizer_of(whole, settings)
     names = ("block_size", "n_layer", "n_head", "n_embd")
     shape = {name: settings[name] for name in names}
     base = pretrained(tokenizer, shape, round(STEPS["pretrain"] * share), seed=0)
