@@ -440,8 +440,8 @@ GUESSES: dict[str, Guess] = {
     "21.P3": Guess(
         lambda ends: float(min(ends, key=lambda rows: ends[rows])),
         lambda ends: (
-            "The same rows, but a sixteenth of the steps, each about as long. A larger learning "
-            "rate makes up for some of it, and not for all."
+            "The same rows, but a sixteenth of the steps, and AdamW moves the weights about as far "
+            "in each. A larger learning rate makes up for some of it."
         ),
     ),
 }

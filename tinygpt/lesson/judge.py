@@ -89,6 +89,8 @@ def judge_runs(exercise: Exercise, runs: list[Run]) -> Verdict:
     seen = any(run.outputs for run in cases)
     held = sum(_right(exercise, run, want) for run, want in zip(cases, expected, strict=True))
     labels = {EQUAL: f"equal to the right answer, in {held} of {n} cases"}
+    if held == n and parts[EQUAL]:
+        labels[EQUAL] += ", but not without harm"
     if exercise.in_place:
         labels[UNTOUCHED] = "a second call agrees"
     unseen = {name for name in parts if name not in (SHAPES, EQUAL, UNTOUCHED)}

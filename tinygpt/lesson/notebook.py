@@ -116,6 +116,9 @@ def _distance(guess: Any, right: Any) -> float:
 
 
 def _shown(value: Any) -> str:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if number and abs(value) >= 10_000 and float(value).is_integer():
+        return f"{value:,.0f}"
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
 
 

@@ -35,6 +35,14 @@ def divided_by_the_ranks(gradients, rows):
     return not_divided(gradients, rows) / len(gradients)
 
 
+def rounded_down(gradients, rows):
+    return not_divided(gradients, rows) // sum(rows)
+
+
+def divided_by_the_most(gradients, rows):
+    return not_divided(gradients, rows) / max(rows)
+
+
 def divided_by_its_rows(gradients, rows):
     return sum(g / max(n, 1) for n, g in zip(rows, gradients))
 
@@ -90,7 +98,7 @@ WHOLE = Exercise(
         ),
         Wrong(
             sum_of_means,
-            "You add the means up. With n ranks the step would be about n times too long.",
+            "You add the means up. With n ranks the gradient would be about n times too long.",
             "What must be divided by, so that it is a mean again?",
         ),
         Wrong(
@@ -102,6 +110,16 @@ WHOLE = Exercise(
             divided_by_the_ranks,
             "You divide by the number of ranks. What was added up are rows.",
             "How many rows are there in all?",
+        ),
+        Wrong(
+            divided_by_the_most,
+            "You divide by the rows of the rank that has most.",
+            "How many rows are there in all?",
+        ),
+        Wrong(
+            rounded_down,
+            "The division // rounds down to a whole number. Slopes are seldom whole.",
+            "Which sign divides without rounding?",
         ),
         Wrong(
             divided_by_its_rows,
@@ -148,15 +166,15 @@ WHOLE = Exercise(
 # ------------------------------------------------------------------------------------- 21.2
 
 
-def add_round_answer(rows, step):
-    n = len(rows)
-    # a copy: all send at the same time
-    new = [list(row) for row in rows]
+def add_round_answer(numbers, step):
+    n = len(numbers)
+    # lists of its own: those that were given stay as they are
+    new = [list(row) for row in numbers]
     for rank in range(n):
         # the part that it sends, and to whom
         part, to = (rank - step) % n, (rank + 1) % n
         # the neighbour adds it to its own
-        new[to][part] += rows[rank][part]
+        new[to][part] += numbers[rank][part]
     return new
 
 
@@ -168,94 +186,112 @@ def _add(own, got):
     return own + got
 
 
-def _sent(rows, step, part_of, to_of=_to_the_right, put=_add):
-    n = len(rows)
-    new = [list(row) for row in rows]
+def _sent(numbers, step, part_of, to_of=_to_the_right, put=_add):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
     for rank in range(n):
         part, to = part_of(rank, step, n) % n, to_of(rank, n)
-        new[to][part] = put(new[to][part], rows[rank][part])
+        new[to][part] = put(new[to][part], numbers[rank][part])
     return new
 
 
-def overwritten(rows, step):
-    return _sent(rows, step, lambda r, s, n: r - s, put=lambda own, got: got)
+def overwritten(numbers, step):
+    return _sent(numbers, step, lambda r, s, n: r - s, put=lambda own, got: got)
 
 
-def to_the_left(rows, step):
-    return _sent(rows, step, lambda r, s, n: r - s, lambda r, n: (r - 1) % n)
+def to_the_left(numbers, step):
+    return _sent(numbers, step, lambda r, s, n: r - s, lambda r, n: (r - 1) % n)
 
 
-def part_goes_up(rows, step):
-    return _sent(rows, step, lambda r, s, n: r + s)
+def part_goes_up(numbers, step):
+    return _sent(numbers, step, lambda r, s, n: r + s)
 
 
-def always_its_own_part(rows, step):
-    return _sent(rows, step, lambda r, s, n: r)
+def always_its_own_part(numbers, step):
+    return _sent(numbers, step, lambda r, s, n: r)
 
 
-def the_part_of_the_step(rows, step):
-    return _sent(rows, step, lambda r, s, n: s)
+def the_part_of_the_step(numbers, step):
+    return _sent(numbers, step, lambda r, s, n: s)
 
 
-def one_part_too_few(rows, step):
-    return _sent(rows, step, lambda r, s, n: r - s - 1)
+def one_part_too_few(numbers, step):
+    return _sent(numbers, step, lambda r, s, n: r - s - 1)
 
 
-def one_part_too_many(rows, step):
-    return _sent(rows, step, lambda r, s, n: r - s + 1)
+def one_part_too_many(numbers, step):
+    return _sent(numbers, step, lambda r, s, n: r - s + 1)
 
 
-def part_of_the_receiver(rows, step):
-    n = len(rows)
-    new = [list(row) for row in rows]
+def part_of_the_receiver(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
     for rank in range(n):
         part = (rank - step) % n
-        new[rank][part] += rows[rank - 1][part]
+        new[rank][part] += numbers[rank - 1][part]
     return new
 
 
-def whole_rows(rows, step):
-    n = len(rows)
-    return [[a + b for a, b in zip(rows[rank], rows[rank - 1])] for rank in range(n)]
+def whole_lists(numbers, step):
+    n = len(numbers)
+    return [[a + b for a, b in zip(numbers[rank], numbers[rank - 1])] for rank in range(n)]
 
 
-def sums_at_once(rows, step):
-    total = [sum(column) for column in zip(*rows)]
-    return [list(total) for _ in rows]
+def sums_at_once(numbers, step):
+    total = [sum(column) for column in zip(*numbers)]
+    return [list(total) for _ in numbers]
 
 
-def given_away(rows, step):
-    n = len(rows)
-    new = add_round_answer(rows, step)
+def given_away(numbers, step):
+    n = len(numbers)
+    new = add_round_answer(numbers, step)
     for rank in range(n):
-        new[rank][(rank - step) % n] -= rows[rank][(rank - step) % n]
+        new[rank][(rank - step) % n] -= numbers[rank][(rank - step) % n]
     return new
 
 
-def the_last_does_not_send(rows, step):
-    n = len(rows)
-    new = [list(row) for row in rows]
+def the_last_does_not_send(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
     for rank in range(n - 1):
         part = (rank - step) % n
-        new[rank + 1][part] += rows[rank][part]
+        new[rank + 1][part] += numbers[rank][part]
     return new
 
 
-def one_rank_sends(rows, step):
-    n = len(rows)
-    new = [list(row) for row in rows]
+def from_the_right(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
+    for rank in range(n):
+        part = (rank - step) % n
+        new[rank][part] += numbers[(rank + 1) % n][part]
+    return new
+
+
+def into_its_own_part(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
+    for rank in range(n):
+        to = (rank + 1) % n
+        new[to][(to - step) % n] += numbers[rank][(rank - step) % n]
+    return new
+
+
+def one_rank_sends(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
     rank = step % n
     part = (rank - step) % n
-    new[(rank + 1) % n][part] += rows[rank][part]
+    new[(rank + 1) % n][part] += numbers[rank][part]
     return new
 
 
-def unchanged(rows, step):
-    return [list(row) for row in rows]
+def unchanged(numbers, step):
+    return [list(row) for row in numbers]
 
 
 def _numbers(seed, n):
-    """n rows of n whole numbers as plain lists."""
+    """n numbers of n whole numbers as plain lists."""
     return np.random.default_rng(seed).integers(1, 100, (n, n)).tolist()
 
 
@@ -270,7 +306,7 @@ RING_CASES = (
 ADD_ROUND = Exercise(
     id="21.2",
     name="my_add_round",
-    form="my_add_round(rows: n lists of n numbers, step) -> n lists of n numbers",
+    form="my_add_round(numbers: n lists of n numbers, step) -> n lists of n numbers",
     answer=add_round_answer,
     cases=RING_CASES,
     wrongs=(
@@ -282,11 +318,11 @@ ADD_ROUND = Exercise(
         Wrong(
             to_the_left,
             "The parts go to the left neighbour, rank - 1.",
-            "Who is right of the last rank?",
+            "Who gets the part of rank 0: rank 1, or the last one?",
         ),
         Wrong(
             part_goes_up,
-            "The number of the part grows with the round. It should fall: rank - step.",
+            "The number of the part gnumbers with the round. It should fall: rank - step.",
             "Rank 1 has just got part 0 from rank 0. Which part does it send on in round 1?",
         ),
         Wrong(
@@ -313,7 +349,7 @@ ADD_ROUND = Exercise(
             (part_of_the_receiver,),
         ),
         Wrong(
-            whole_rows,
+            whole_lists,
             "Each rank sends all its parts. In a round only one of them travels.",
             "How many numbers does a rank send in one round?",
         ),
@@ -333,93 +369,150 @@ ADD_ROUND = Exercise(
             "Who is right of the last rank?",
         ),
         Wrong(
+            from_the_right,
+            "Each rank takes from its right neighbour. It should give to it.",
+            "Who gets the part of rank 0: rank 1, or the last one?",
+        ),
+        Wrong(
+            into_its_own_part,
+            "A part arrives in another place than it came from: part 0 is added to part 1. Parts "
+            "of different numbers belong to different parameters.",
+            "To which of its own numbers does rank 1 add part 0 of rank 0?",
+        ),
+        Wrong(
             one_rank_sends,
             "Only one rank sends. In a round all of them do, each another part.",
             "Over what should the loop run?",
         ),
         Wrong(
             unchanged,
-            "Nothing has changed: the rows come back as they were.",
+            "Nothing has changed: the numbers come back as they were.",
             "Which of the lists does your line write into?",
         ),
     ),
     hints=(
-        "A new list of lists first, so that all read what was there before. Then for each rank: "
+        "New lists first, so that those that were given stay as they are. Then for each rank: "
         "which part (rank - step) % n, to whom (rank + 1) % n, and add.",
-        "The same for children in a circle who each pass a coin to the left:\n\n"
-        "    new = [list(purse) for purse in purses]\n"
-        "    for child in range(n):\n"
-        "        kind = (child + ____) % n\n"
-        "        new[(child - 1) % n][kind] += purses[____][____]",
+        "The same for people round a table, who each tell the one on the left how many birds of "
+        "one kind they counted, and that one adds it to his own:\n\n"
+        "    new = [list(counted) for counted in people]\n"
+        "    for person in range(n):\n"
+        "        kind = (person + ____) % n\n"
+        "        new[(person - 1) % n][kind] += people[____][____]",
     ),
 )
 
 # ------------------------------------------------------------------------------------- 21.3
 
 
-def copy_round_answer(rows, step):
-    n = len(rows)
-    # a copy: all send at the same time
-    new = [list(row) for row in rows]
+def copy_round_answer(numbers, step):
+    n = len(numbers)
+    # lists of its own: those that were given stay as they are
+    new = [list(row) for row in numbers]
     for rank in range(n):
         # the part that is complete there, and to whom it goes
         part, to = (rank + 1 - step) % n, (rank + 1) % n
         # the neighbour takes it in place of its own
-        new[to][part] = rows[rank][part]
+        new[to][part] = numbers[rank][part]
     return new
 
 
-def _copied(rows, step, part_of, to_of=_to_the_right):
-    return _sent(rows, step, part_of, to_of, lambda own, got: got)
+def _copied(numbers, step, part_of, to_of=_to_the_right):
+    return _sent(numbers, step, part_of, to_of, lambda own, got: got)
 
 
-def added(rows, step):
-    return _sent(rows, step, lambda r, s, n: r + 1 - s)
+def added(numbers, step):
+    return _sent(numbers, step, lambda r, s, n: r + 1 - s)
 
 
-def the_first_phases_part(rows, step):
-    return _copied(rows, step, lambda r, s, n: r - s)
+def the_first_phases_part(numbers, step):
+    return _copied(numbers, step, lambda r, s, n: r - s)
 
 
-def part_above(rows, step):
-    return _copied(rows, step, lambda r, s, n: r + 2 - s)
+def part_above(numbers, step):
+    return _copied(numbers, step, lambda r, s, n: r + 2 - s)
 
 
-def goes_up(rows, step):
-    return _copied(rows, step, lambda r, s, n: r + 1 + s)
+def copied_part_of_the_receiver(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
+    for rank in range(n):
+        part = (rank + 1 - step) % n
+        new[rank][part] = numbers[rank - 1][part]
+    return new
 
 
-def copied_to_the_left(rows, step):
-    return _copied(rows, step, lambda r, s, n: r + 1 - s, lambda r, n: (r - 1) % n)
+def copied_from_the_right(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
+    for rank in range(n):
+        part = (rank + 1 - step) % n
+        new[rank][part] = numbers[(rank + 1) % n][part]
+    return new
 
 
-def without_the_step(rows, step):
-    return _copied(rows, step, lambda r, s, n: r + 1)
+def copied_into_its_own_part(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
+    for rank in range(n):
+        to = (rank + 1) % n
+        new[to][(to + 1 - step) % n] = numbers[rank][(rank + 1 - step) % n]
+    return new
 
 
-def rows_copied(rows, step):
-    return [list(rows[rank - 1]) for rank in range(len(rows))]
+def gone_where_it_was_sent(numbers, step):
+    n = len(numbers)
+    new = copy_round_answer(numbers, step)
+    for rank in range(n):
+        new[rank][(rank + 1 - step) % n] = 0
+    return new
 
 
-def complete_at_once(rows, step):
-    n = len(rows)
-    done = [rows[(part - 1 + step) % n][part] for part in range(n)]
-    return [list(done) for _ in rows]
+def told_to_everybody(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
+    for rank in range(n):
+        part = (rank + 1 - step) % n
+        for to in range(n):
+            new[to][part] = numbers[rank][part]
+    return new
 
 
-def line_of_ranks(rows, step):
-    n = len(rows)
-    new = [list(row) for row in rows]
+def goes_up(numbers, step):
+    return _copied(numbers, step, lambda r, s, n: r + 1 + s)
+
+
+def copied_to_the_left(numbers, step):
+    return _copied(numbers, step, lambda r, s, n: r + 1 - s, lambda r, n: (r - 1) % n)
+
+
+def without_the_step(numbers, step):
+    return _copied(numbers, step, lambda r, s, n: r + 1)
+
+
+def numbers_copied(numbers, step):
+    return [list(numbers[rank - 1]) for rank in range(len(numbers))]
+
+
+def complete_at_once(numbers, step):
+    n = len(numbers)
+    done = [numbers[(part - 1 + step) % n][part] for part in range(n)]
+    return [list(done) for _ in numbers]
+
+
+def line_of_ranks(numbers, step):
+    n = len(numbers)
+    new = [list(row) for row in numbers]
     for rank in range(n - 1):
         part = (rank + 1 - step) % n
-        new[rank + 1][part] = rows[rank][part]
+        new[rank + 1][part] = numbers[rank][part]
     return new
 
 
 COPY_ROUND = Exercise(
     id="21.3",
     name="my_copy_round",
-    form="my_copy_round(rows: n lists of n numbers, step) -> n lists of n numbers",
+    form="my_copy_round(numbers: n lists of n numbers, step) -> n lists of n numbers",
     answer=copy_round_answer,
     cases=RING_CASES,
     wrongs=(
@@ -436,12 +529,14 @@ COPY_ROUND = Exercise(
         ),
         Wrong(
             part_above,
-            "The part is one too high: in round 0 rank r sends part r + 1.",
+            "The part is one too high: it is rank + 1 - step of the one that sends, not of the one "
+            "that receives.",
             "Which part is complete in rank 0 after the first phase?",
+            (copied_part_of_the_receiver,),
         ),
         Wrong(
             goes_up,
-            "The number of the part grows with the round. It should fall, as before.",
+            "The number of the part gnumbers with the round. It should fall, as before.",
             "Rank 1 has just got part 1 from rank 0. Which part does it send on in round 1?",
         ),
         Wrong(
@@ -456,15 +551,32 @@ COPY_ROUND = Exercise(
             "Rank 1 has just got part 1 from rank 0. Which part does it send on in round 1?",
         ),
         Wrong(
-            rows_copied,
-            "Whole rows are copied. In a round one part travels; the rest of the neighbour's row "
+            numbers_copied,
+            "Whole lists are copied. In a round one part travels; the rest of the neighbour's list "
             "stays.",
             "How many numbers does a rank send in one round?",
         ),
         Wrong(
-            complete_at_once,
-            "All ranks have all parts at once. In one round a part comes one rank further.",
-            "What can a rank know that hears from its neighbour alone?",
+            copied_from_the_right,
+            "Each rank takes from its right neighbour. It should give to it.",
+            "In which direction did the parts go before?",
+        ),
+        Wrong(
+            copied_into_its_own_part,
+            "A part arrives in another place than it came from.",
+            "In which place of rank 1 belongs what rank 0 sends as part 1?",
+        ),
+        Wrong(
+            gone_where_it_was_sent,
+            "The sender's own number is gone after it was sent. A copy is sent: it stays.",
+            "Does what you know disappear when you tell it?",
+        ),
+        Wrong(
+            told_to_everybody,
+            "Each rank gives its part to everybody. In a ring it talks to its right neighbour "
+            "alone, and the others hear it later.",
+            "To how many ranks does a rank send in one round?",
+            (complete_at_once,),
         ),
         Wrong(
             line_of_ranks,
@@ -473,7 +585,7 @@ COPY_ROUND = Exercise(
         ),
         Wrong(
             unchanged,
-            "Nothing has changed: the rows come back as they were.",
+            "Nothing has changed: the numbers come back as they were.",
             "Which of the lists does your line write into?",
         ),
     ),
