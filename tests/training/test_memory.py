@@ -42,3 +42,20 @@ def test_expected_and_measured(shape, settings):
     )
     ratio = (expected.parameters + expected.activations) / measured
     assert 0.75 < ratio < 1.25, ratio
+
+
+def test_a_rank_has_its_share_of_the_rows_and_of_shared_moments():
+    config = GPTConfig(vocab_size=64, block_size=16, n_layer=1, n_head=2, n_embd=32)
+    alone, ranks, shared = (
+        expected_memory(
+            config,
+            TrainingArguments(batch_size=8, shard_optimizer=shard),
+            n_parameters=1000,
+            n_moments=2,
+            workers=1,
+            ranks=n,
+        )
+        for n, shard in ((1, False), (4, False), (4, True))
+    )
+    assert (alone.parameters, ranks.parameters, shared.parameters) == (16_000, 16_000, 10_000)
+    assert ranks.activations == shared.activations == alone.activations / 4

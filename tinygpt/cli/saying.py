@@ -23,6 +23,7 @@ def say_what_is_trained(trainer: Trainer, text: str) -> None:
         n_frozen=frozen,
         n_moments=len(trainer.optimizer.moments),
         workers=workers,
+        ranks=world_of_ranks().size,
     )
     print(
         f"{text}\n"

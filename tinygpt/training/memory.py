@@ -47,11 +47,14 @@ def expected_memory(
     n_moments: int,
     workers: int,
     n_frozen: int = 0,
+    ranks: int = 1,
 ) -> Memory:
-    """The formula above; what is frozen has its value alone."""
+    """The formula above, of one rank; what is frozen has its value alone."""
     C, T, H, V = config.n_embd, config.block_size, config.n_head, config.vocab_size
-    at_once = a.micro_batch_size or -(-a.batch_size // workers)
-    positions = min(workers * at_once, a.batch_size) * T
+    rows = -(-a.batch_size // ranks)
+    at_once = a.micro_batch_size or -(-rows // workers)
+    positions = min(workers * at_once, rows) * T
     kept = positions * (config.n_layer * (16 * C + H * T) + 3 * V + 16 * C + 2 * H * T)
-    arrays = 2 + n_moments + (workers - 1)
-    return Memory(NUMBER * (n_parameters * arrays + n_frozen), NUMBER * kept)
+    moments = n_moments / ranks if a.shard_optimizer else n_moments
+    numbers = round(n_parameters * (2 + moments + (workers - 1)))
+    return Memory(NUMBER * (numbers + n_frozen), NUMBER * kept)

@@ -22,13 +22,13 @@ from tinygpt.text.corpora import DataArguments
 from tinygpt.text.examples import example_batches, pad_id
 from tinygpt.training.adversarial import noisy, ordinary_ids, random_move, worst_move
 
-EPSILONS = (0.0, 0.05, 0.1, 0.2)
-AT = 0.1  # where the table reads the attack
+EPSILONS = (0.0, 0.01, 0.02, 0.05)
+AT = 0.02  # where the table reads the attack, and how far training moves the embeddings
 ASKED, STEPS = 200, 5  # texts of the test that are attacked, and steps of PGD
 WAYS: dict[str, dict[str, Any]] = {
     "nothing": {},
-    "FGM": {"adversarial": "fgm"},
-    "PGD, 3 steps": {"adversarial": "pgd"},
+    "FGM": {"adversarial": "fgm", "epsilon": AT},
+    "PGD, 3 steps": {"adversarial": "pgd", "epsilon": AT},
     "token noise 15 %": {"token_noise": 0.15},
     "label smoothing 0.1": {"label_smoothing": 0.1},
     "dropout 0.1 in place of 0.3": {"dropout": 0.1},
