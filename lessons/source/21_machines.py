@@ -19,7 +19,7 @@ import numpy as np
 from tinygpt import GPT, AdamW, GPTConfig, clip_grad_norm
 from tinygpt.lesson import case, check, hint, plots, predict, progress, reveal, show, use
 from tinygpt.lesson.many import mpi
-from tinygpt.training.ranks import Ranks
+from tinygpt.training.ranks import step_plain
 
 # A **rank** is one of several processes that were started together, and its number: 0, 1, 2, ... MPI starts
 # them and carries what they send, on one machine or on many. Here four of them, on this machine:
@@ -276,6 +276,5 @@ plots.with_and_without(
 # far: `progress()`.
 
 # %%
-# The library's. `work` gets the loss and gradient of this rank's rows, each counted by 1 / all rows (21.1),
-# so that a sum is enough; `meet` waits until all ranks have come; `_wire` is MPI.
-show(Ranks.sum_of)
+# The library's, plainly: each rank its rows, one sum, one step.
+show(step_plain)

@@ -13,10 +13,11 @@ import time
 
 import numpy as np
 
-from tinygpt import GPT, GPTConfig, Trainer, TrainingArguments
+from tinygpt import GPT, AdamW, GPTConfig, Trainer, TrainingArguments
 from tinygpt.backend import to_cpu
+from tinygpt.optim.adam import adam_plain
 from tinygpt.testing import strict_device
-from tinygpt.training.ranks import Ranks, over_ranks
+from tinygpt.training.ranks import Ranks, over_ranks, sharded_plain, step_plain
 from tinygpt.training.world import world_of_ranks
 
 SIZE = {"vocab_size": 11, "block_size": 8, "n_layer": 2, "n_head": 3, "n_embd": 9, "dropout": 0.2}
@@ -63,6 +64,51 @@ def in_double(t):
     t.__init__(t.model, t.arguments, train=IDS[:500], validation=IDS[500:], callbacks=t.callbacks)
 
 
+def plainly(shard):
+    """Losses of six steps by the plain form, and by the Trainer: without dropout and clipping."""
+    world, losses = world_of_ranks(), {}
+    rng = np.random.default_rng(3)
+    batches = [rng.integers(0, 11, (7, 9)) for _ in range(6)]
+    size = SIZE | {"dropout": 0.0, "n_embd": 12, "vocab_size": 12}  # a multiple of four numbers
+    settings = {"lr": 0.01, "betas": (0.9, 0.99), "weight_decay": 0.1}
+
+    def new():
+        return GPT(GPTConfig(**size), seed=1).to("float64").train()
+
+    a = TrainingArguments(
+        batch_size=7, workers=1, warmup_steps=0, schedule="constant", max_grad_norm=1e9,
+        learning_rate=0.01, weight_decay=0.1, shard_optimizer=shard,
+    )  # fmt: skip
+    t = Trainer(new(), a)
+    with over_ranks(t):
+        losses["trainer"] = [float(t.step(b[:, :-1], b[:, 1:])) for b in batches]
+    model = new()
+    optimizer, vector, found = AdamW(model, **settings), model.vector(), []
+    n = len(vector.data) // world.size
+    m, v = np.zeros(n), np.zeros(n)
+    for step, b in enumerate(batches, start=1):
+        if not shard:
+            found.append(step_plain(world.comm, model, optimizer, b[:, :-1], b[:, 1:]))
+            continue
+        rows = np.array_split(np.arange(len(b)), world.size)[world.rank]
+        loss = model.loss(b[rows, :-1], b[rows, 1:]) * (len(rows) / len(b))
+        loss.backward()
+        found.append(world.comm.allreduce(loss.item()))
+
+        def update(w, g, m, v, step=step):
+            first = world.rank * n  # matrices stand first in the vector, and they alone decay
+            decay = np.where(np.arange(first, first + n) < vector.n_matrix, 0.1, 0.0)
+            w = w - 0.01 * decay * w
+            return adam_plain(w, g, m, v, step, lr=0.01, betas=(0.9, 0.99), eps=1e-8)
+
+        w, m, v = sharded_plain(world.comm, update, vector.data, vector.gradient(), m, v)
+        vector.data[...] = w
+        vector.was_written()
+        vector.zero_grad()
+    losses["plain"] = found
+    return losses
+
+
 def equal():
     found = {}
     for shard in (False, True):
@@ -74,6 +120,7 @@ def equal():
     found["double"] = history("plain", in_double, shard_optimizer=True)
     world = world_of_ranks()
     if world.size > 1:
+        found["plainly"] = [plainly(shard) for shard in (False, True)]
         all_weights = world.comm.allgather(found["double"]["weights"])
         found["same weights"] = all(w == all_weights[0] for w in all_weights)
     if world.is_first:

@@ -81,6 +81,14 @@ def test_in_double_precision_it_is_the_same_within_1e_12(n):
 
 
 @pytest.mark.parametrize("n", [2, 4])
+def test_the_plain_forms(n):
+    """Of a step, and of its end with shared moments; with seven rows."""
+    for losses in found(n)["plainly"]:
+        assert losses["trainer"] == pytest.approx(losses["plain"], rel=1e-10)
+        assert losses["plain"][-1] != losses["plain"][0]
+
+
+@pytest.mark.parametrize("n", [2, 4])
 def test_all_ranks_have_the_same_weights(n):
     assert found(n)["same weights"]
 

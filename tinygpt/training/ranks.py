@@ -35,6 +35,28 @@ ASK, HERE = 1, 2  # the two messages of a roll call
 ROLL_CALL = 5.0  # seconds that a rank has to answer one
 
 
+def step_plain(comm, model, optimizer, x, y):
+    """One step in every rank, plainly. x, y (B, T): the whole batch, the same in all. Its loss."""
+    rows = np.array_split(np.arange(len(x)), comm.size)[comm.rank]  # those of this rank
+    loss = model.loss(x[rows], y[rows]) * (len(rows) / len(x))  # its share of the mean over all
+    loss.backward()
+    g = model.vector().gradient()
+    g[...] = comm.allreduce(g)  # the sum over the ranks
+    optimizer.step()  # the same in all of them, from the same weights
+    optimizer.zero_grad()
+    return comm.allreduce(loss.item())
+
+
+def sharded_plain(comm, update, w, g, m, v):
+    """The end of a step with ZeRO-1, plainly: w, g (L,) of all; m, v (L / n,) of this rank's part.
+    update(w, g, m, v) -> w, m, v: the optimizer's formula (optim/adam.py)."""
+    n = len(w) // comm.size
+    mine = slice(comm.rank * n, (comm.rank + 1) * n)
+    g_mine = comm.allreduce(g)[mine]  # a Reduce_scatter sends a rank no more than this part
+    w_mine, m, v = update(w[mine], g_mine, m, v)
+    return np.concatenate(comm.allgather(w_mine)), m, v
+
+
 @contextmanager
 def over_ranks(trainer: Trainer) -> Iterator[None]:
     """Inside, the steps of this trainer are divided over the ranks of the world that this process
@@ -69,7 +91,7 @@ class Ranks(Workers):
         self._calls = world.comm.Dup()  # roll calls do not meet other messages
         self.speaks = world.is_first
         vector = self.models[0].vector()
-        self._vector, self._length = vector, len(vector.data)
+        self._length = len(vector.data)
         self._values, self._grads = (self._with_room(a) for a in (vector.data, vector.grad))
         vector.live_in(self._values[: self._length], self._grads[: self._length])
         vector.gradients_stay = True
