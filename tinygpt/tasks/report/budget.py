@@ -22,6 +22,11 @@ def shortened(settings: dict, share: float) -> dict:
                        "save_steps": steps}  # fmt: skip
 
 
+def say(what: str, seed: int, score: float) -> None:
+    """A line for each run, so that a report that is stopped has said what it knew."""
+    print(f"{what}, seed {seed}: {score:.1f} %", flush=True)
+
+
 def train(model: Any, batches: Iterator[Batch], steps: int, rate: float) -> None:
     """The plain loop, with warm-up and cosine."""
     model.train()

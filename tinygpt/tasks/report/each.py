@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from tinygpt.tasks import TASKS
 from tinygpt.tasks.corpus import ALL_SETTINGS, settings_of, task_corpus
-from tinygpt.tasks.report.budget import shortened, train
+from tinygpt.tasks.report.budget import say, shortened, train
 from tinygpt.tasks.report.tables import interval, table
 from tinygpt.tasks.running import Run, run
 from tinygpt.tasks.spans import (
@@ -45,6 +45,7 @@ def each(seeds: Sequence[int], share: float) -> str:
                 done = run(corpus, settings, seed=seed, head=head)
                 minutes.append((time.perf_counter() - began) / 60)
                 scores.append(task().score(done.answers(test), test))
+                say(f"{name}{', by a head' if head else ''}", seed, next(iter(scores[-1].values())))
             how, simple = task().baseline(train, test)
             base = task().score(simple, test)
             way = "a head chooses" if head else "written"
@@ -72,6 +73,7 @@ def marked(seeds: Sequence[int], share: float) -> list[list[str]]:
         train(model, span_batches(x, y, pad, seed), max(round(MARKING * share), 2), 5e-4)
         minutes.append((time.perf_counter() - began) / 60)
         scores.append(task.score(marked_answers(model, tokenizer, test), test))
+        say("questions, marked by BERT", seed, next(iter(scores[-1].values())))
     return [
         ["questions, marked by BERT" if i == 0 else "", metric,
          interval([s[metric] for s in scores]), "", "", interval(minutes) if i == 0 else ""]
@@ -91,10 +93,12 @@ def together(seeds: Sequence[int], share: float) -> str:
         done = run(whole, settings, seed=seed)
         for name, score in _scores(done).items():
             one[name].append(score)
+            say(f"{name}, one model for all", seed, score)
         for name in TASKS:
             alone = run(_corpus(name), settings | {"max_steps": each_steps}, seed=seed,
                         tokenizer=done.tokenizer)  # fmt: skip
             four[name].append(_scores(alone)[name])
+            say(f"{name}, a model of its own", seed, four[name][-1])
     rows = [[name, interval(one[name]), interval(four[name])] for name in TASKS]
     return table(["task", "one model for all, %", "one for each, %"], rows)
 

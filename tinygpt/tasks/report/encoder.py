@@ -23,7 +23,7 @@ from tinygpt.models.gpt import GPT, GPTConfig
 from tinygpt.models.growing import grown
 from tinygpt.tasks.corpus import task_corpus
 from tinygpt.tasks.package import PACKAGES
-from tinygpt.tasks.report.budget import Batch, train
+from tinygpt.tasks.report.budget import Batch, say, train
 from tinygpt.tasks.report.pretraining import source_to_read
 from tinygpt.tasks.report.tables import interval, table, verdict
 from tinygpt.text.batches import windows
@@ -112,6 +112,7 @@ def fair_fight(seeds: Sequence[int], share: float) -> str:
             }
             for what, score in found.items():
                 scores.setdefault((what, name), []).append(score)
+                say(f"{what}, {name}", seed, score)
     whats = ("classification", "filling a gap", "writing")
     rows = [[w, interval(scores[w, "BERT"]), interval(scores[w, "GPT"])] for w in whats]
     said = [verdict(w, "BERT", "GPT", scores[w, "BERT"], scores[w, "GPT"]) for w in whats]

@@ -16,7 +16,7 @@ from tinygpt.models.growing import grown
 from tinygpt.tasks.corpus import settings_of, task_corpus
 from tinygpt.tasks.metrics import exact_match
 from tinygpt.tasks.package import PACKAGES, Package, files
-from tinygpt.tasks.report.budget import shortened
+from tinygpt.tasks.report.budget import say, shortened
 from tinygpt.tasks.report.tables import apart, interval, table
 from tinygpt.tasks.running import run, tokenizer_of
 from tinygpt.text.corpora import Corpus, DataArguments
@@ -77,6 +77,7 @@ def pretraining(seeds: Sequence[int], share: float, picture: Path | None = None)
                            model=model, tokenizer=tokenizer)  # fmt: skip
                 right = exact_match(done.answers(test), [e.answer for e in test])
                 scores.setdefault((n, way), []).append(right)
+                say(f"{n} labels of each, {way}", seed, right)
     rows = []
     for n in LABELS:
         a, b = scores[n, "pretrained"], scores[n, "from scratch"]

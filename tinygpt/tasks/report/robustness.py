@@ -15,7 +15,7 @@ from tinygpt.autograd.engine import Tensor
 from tinygpt.autograd.mode import no_grad
 from tinygpt.backend import to_cpu
 from tinygpt.tasks.corpus import settings_of, task_corpus
-from tinygpt.tasks.report.budget import shortened
+from tinygpt.tasks.report.budget import say, shortened
 from tinygpt.tasks.report.tables import interval, table
 from tinygpt.tasks.running import Run, rows_of, run
 from tinygpt.text.corpora import DataArguments
@@ -66,7 +66,10 @@ def robustness(seeds: Sequence[int], share: float, picture: Path | None = None) 
     settings = shortened(settings_of("package", False), share)
     rows, curves = [], {}
     for name, way in WAYS.items():
-        runs = [run(corpus, settings | way, seed=seed, head=True) for seed in seeds]
+        runs = []
+        for seed in seeds:
+            runs.append(run(corpus, settings | way, seed=seed, head=True))
+            say(f"trained with {name}, untouched", seed, accuracy_under(runs[-1], "fgm", 0.0))
         kinds = [("fgm", 0.0), ("chance", AT), ("fgm", AT), ("pgd", AT), ("tokens", 0.15)]
         rows.append([name, *(interval([accuracy_under(r, kind, e) for r in runs])
                              for kind, e in kinds)])  # fmt: skip
