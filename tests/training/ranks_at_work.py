@@ -1,8 +1,10 @@
 """What test_ranks.py starts by mpiexec: trainings over ranks, and ranks that fail.
 
 python -m mpi4py ranks_at_work.py equal          losses of several settings, as JSON by rank 0
-python -m mpi4py ranks_at_work.py FAULT FOLDER   a training in that folder whose rank 1, after step
-                                                 6, does: raise, kill, hang
+python -m mpi4py ranks_at_work.py FAULT FOLDER   a training in that folder whose rank 1 does,
+                                                 after step 6: raise, kill, hang; or has, from the
+                                                 beginning: text, weights of its own; or does not
+                                                 come: late
 """
 
 import json
@@ -31,14 +33,14 @@ SETTINGS = {  # name -> what differs
 }
 
 
-def training(name="plain", folder=None, callbacks=(), **more):
+def training(name="plain", folder=None, callbacks=(), ids=IDS, seed=1, **more):
     a = TrainingArguments(
         **{"batch_size": 9, "workers": 1, "max_steps": STEPS, "eval_steps": EVERY,
            "save_steps": EVERY, "logging_steps": 1, "warmup_steps": 2, "learning_rate": 0.01,
            "sample_steps": 0} | SETTINGS[name] | more
     )  # fmt: skip
-    model = GPT(GPTConfig(**SIZE), seed=1)
-    return Trainer(model, a, train=IDS[:500], validation=IDS[500:], folder=folder,
+    model = GPT(GPTConfig(**SIZE), seed=seed)
+    return Trainer(model, a, train=ids[:500], validation=ids[500:], folder=folder,
                    callbacks=callbacks)  # fmt: skip
 
 
@@ -51,11 +53,12 @@ def history(name="plain", model=None, **more):
     with over_ranks(t):
         t.train()
         moments = t.workers.moments(t.optimizer)
+        held = [len(m) for m in t.optimizer.moments.values()]
     found = {key: [line[key] for line in lines if key in line]
              for key in ("loss", "grad_norm", "validation_loss")}  # fmt: skip
     found["weights"] = to_cpu(t.model.vector().data).tolist()
     found["moments"] = {name: m.tolist() for name, m in moments.items()}
-    found["held"] = [len(m) for m in t.optimizer.moments.values()]
+    found["held"] = held
     return found
 
 
@@ -109,6 +112,24 @@ def plainly(shard):
     return losses
 
 
+def afterwards():
+    """Six steps with shared moments; then, in each rank by itself, a step and all moments."""
+    world, t = world_of_ranks(), training(shard_optimizer=True)
+    if world.is_first:
+        t.best = (3, 1.5)  # which the first one alone may know, from its folder
+    x, y = next(t.batches)
+    with over_ranks(t):
+        best = t.best
+        for _ in range(6):
+            t.step(x, y)
+    t.step(x, y)
+    whole = {name: len(m) for name, m in t.workers.moments(t.optimizer).items()}
+    mine = best, whole, t.model.vector().data.tolist()
+    every = world.comm.allgather(mine)
+    return {"best": [b for b, _, _ in every], "moments": [m for _, m, _ in every],
+            "equal": all(w == mine[2] for _, _, w in every)}  # fmt: skip
+
+
 def equal():
     found = {}
     for shard in (False, True):
@@ -121,6 +142,7 @@ def equal():
     world = world_of_ranks()
     if world.size > 1:
         found["plainly"] = [plainly(shard) for shard in (False, True)]
+        found["afterwards"] = afterwards()
         all_weights = world.comm.allgather(found["double"]["weights"])
         found["same weights"] = all(w == all_weights[0] for w in all_weights)
     if world.is_first:
@@ -139,7 +161,14 @@ def fault(what, folder):
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(1000)  # hang
 
-    t = training(folder=folder if world.is_first else None, callbacks=[at_step_6], rank_timeout=1.5)
+    odd = world.rank == 1
+    if what == "late" and odd:
+        time.sleep(1000)
+    t = training(
+        folder=folder if world.is_first else None, callbacks=[at_step_6], rank_timeout=1.5,
+        seed=2 if what == "weights" and odd else 1,
+        ids=IDS[::-1] if what == "text" and odd else IDS,
+    )  # fmt: skip
     with over_ranks(t):
         assert isinstance(t.workers, Ranks)
         t.train()

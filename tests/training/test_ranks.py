@@ -16,6 +16,8 @@ import pytest
 
 from tests.training import ranks_at_work as at_work
 from tinygpt.cli import main
+from tinygpt.cli import processes as processes_file
+from tinygpt.cli import train as train_file
 from tinygpt.optim import AdamW
 from tinygpt.training import world as world_file
 from tinygpt.training.checkpoint import checkpoints, read_checkpoint
@@ -115,14 +117,33 @@ def test_a_rank_that_ends_ends_all(what, said, tmp_path):
     assert read_checkpoint(point)["step"] == 5
 
 
-def test_a_rank_that_hangs_is_named(tmp_path):
-    done = mpi(4, ROOT / "tests/training/ranks_at_work.py", "hang", tmp_path)
+@pytest.mark.parametrize("what", ["text", "weights"])
+def test_ranks_that_do_not_have_the_same(what, tmp_path):
+    done = mpi(2, ROOT / "tests/training/ranks_at_work.py", what, tmp_path)
+    assert done.returncode != 0
+    said = {"text": "the ranks draw other batches", "weights": "do not begin with the same weights"}
+    assert said[what] in done.stderr
+    assert not checkpoints(tmp_path)
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_afterwards_each_rank_has_everything_again(n):
+    after, length = found(n)["afterwards"], len(alone("plain")["weights"])
+    assert after["best"] == [[3, 1.5]] * n
+    assert after["moments"] == [{"m": length, "v": length}] * n
+    assert after["equal"]
+
+
+@pytest.mark.parametrize("what", ["hang", "late"])
+def test_a_rank_that_hangs_is_named(what, tmp_path):
+    done = mpi(4, ROOT / "tests/training/ranks_at_work.py", what, tmp_path)
     assert done.returncode != 0
     assert "waited 1.5 seconds for" in done.stderr
     named = [line for line in done.stderr.splitlines() if "did not come" in line]
     assert named and all("rank 1 (process" in line for line in named)
     assert not any(f"rank {k} (" in line for line in named for k in (0, 2, 3))
-    assert read_checkpoint(checkpoints(tmp_path)[0])["step"] == 5
+    steps = [read_checkpoint(point)["step"] for point in checkpoints(tmp_path)]
+    assert steps == ([5] if what == "hang" else [])
 
 
 # ------------------------------------------------------------------------ by the command line
@@ -217,10 +238,45 @@ def test_an_error_of_all_ranks_is_said_once(text):
 
 
 def test_without_mpi4py_it_is_refused(text):
-    done = mpi(2, "-m", "tinygpt", *RUN, module=(), folder=text("text"))
+    folder = text("text")
+    done = mpi(2, "-m", "tinygpt", *RUN, module=(), folder=folder)
     assert done.returncode != 0
     assert "mpiexec -n 4 python -m mpi4py -m tinygpt train" in done.stderr
-    assert not list((text("other")).glob("runs"))
+    assert not (folder / "runs").exists()
+
+
+def test_a_launcher_of_another_mpi_is_refused(text):
+    """Each process would take itself for alone, and make a run of its own."""
+    folder = text("text")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "SLURM_STEP_NUM_TASKS": "2"}
+    for begin, said in (([], "python -m mpi4py"), (["-m", "mpi4py"], "MPI sees one")):
+        line = [sys.executable, *begin, "-m", "tinygpt", *RUN, "--max-steps", "2"]
+        done = subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True,
+                              timeout=LIMIT, encoding="utf-8", errors="replace")  # fmt: skip
+        assert done.returncode != 0 and said in done.stderr
+    assert not (folder / "runs").exists()
+
+
+def test_processes_inside_mpiexec_is_refused(text):
+    done = tinygpt(text("text"), "--processes", "2", n=2)
+    assert done.returncode == 2
+    assert "--processes starts mpiexec, which has started this" in done.stderr
+
+
+def test_a_loss_that_is_no_number_is_explained_by_the_first_rank(text):
+    done = tinygpt(text("text"), "--max-steps", "9", "--learning-rate", "1e25", n=2)
+    assert done.returncode == 2
+    assert "The first that is no number" in done.stderr
+    assert "The first rank says why" not in done.stderr
+
+
+def test_debug_goes_on_to_the_ranks(monkeypatch, capsys):
+    started = []
+    monkeypatch.setattr(processes_file.os, "execv", lambda program, line: started.append(line))
+    monkeypatch.setattr(processes_file.subprocess, "call", lambda line: 0)
+    monkeypatch.setattr(processes_file.sys, "argv", ["tinygpt", "train", "--debug"])
+    processes_file.with_processes("2", ["text.txt", "--processes", "2", "--n-layer=1"])
+    assert started[0][-3:] == ["text.txt", "--n-layer=1", "--debug"]
 
 
 @pytest.mark.parametrize("n", ["0", "x", "-2", "1.5"])
@@ -253,6 +309,24 @@ def test_each_rank_has_a_gpu_of_its_own(monkeypatch):
     assert world_file.device_of_this_rank("cpu", lambda: 0) == "cpu"
     with pytest.raises(ValueError, match="2 ranks on one machine need as many GPUs, and it has 1"):
         world_file.device_of_this_rank("gpu", lambda: 1)
+    with pytest.raises(ValueError, match="cannot share gpu:0: say gpu"):
+        world_file.device_of_this_rank("gpu:0", lambda: 2)
+
+
+def test_a_run_records_the_gpu_that_was_asked_for_not_the_one_of_this_rank(monkeypatch):
+    world = world_file.World(rank=0, size=2, local_size=2)
+    monkeypatch.setattr(train_file, "world_of_ranks", lambda: world)
+    a = at_work.TrainingArguments(device="gpu:0")
+    assert train_file._as_asked(a).device == "gpu"
+    assert train_file._as_asked(at_work.TrainingArguments(device="cpu")).device == "cpu"
+
+
+def test_what_a_launcher_gives_is_not_divided_again(monkeypatch):
+    """Cores that are this rank's own; the one GPU that it sees."""
+    world = world_file.World(size=4, local_size=4, has_own_cores=True, has_own_gpu=True)
+    monkeypatch.setattr(world_file, "world_of_ranks", lambda: world)
+    assert world_file.cores_of_this_process() == (len(world_file._affinity()) or os.cpu_count())
+    assert world_file.device_of_this_rank("gpu", lambda: 1) == "gpu"
 
 
 def test_an_optimizer_that_holds_a_part():

@@ -210,6 +210,8 @@ def speed(device: str) -> None:
     print("| --- | --- | --- | --- | --- | --- |")
     for size in sizes(device):
         with usable(device) as name:
+            if device != "double":
+                gpu(device).get_default_memory_pool().free_all_blocks()
             step = _stepper(size, name)
             times = _times(step, synchronize, 2 if device == "double" else ROUNDS)
             memory = _pool_bytes(device)
@@ -262,6 +264,7 @@ def pytorch(device: str) -> None:
         for tf32 in (False, True):
             for compiled in (False, True):
                 torch.backends.cuda.matmul.allow_tf32 = tf32
+                torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
                 model = torch_gpt.TorchGPT(size.config).cuda()
                 step = torch_gpt.trainer(model, 1e-3, (0.9, 0.95), 0.1)
@@ -270,7 +273,7 @@ def pytorch(device: str) -> None:
                 x, y = ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
                 times = _times(lambda s=step, x=x, y=y: s(x, y), torch.cuda.synchronize, ROUNDS)
                 way = f"{'compile' if compiled else 'eager'}, {'TF32' if tf32 else 'float32'}"
-                memory = torch.cuda.max_memory_allocated() / 1e9
+                memory = torch.cuda.max_memory_reserved() / 1e9
                 print(f"| {size.name} | {way} | {1e3 * np.median(times):.1f} | "
                       f"{1e3 * min(times):.1f} | {memory:.2f} |", flush=True)  # fmt: skip
                 del model, step
@@ -331,6 +334,9 @@ def _part(name: str, part: Part, device: str, left: float) -> str:
             _end(process)
             said, errors = process.communicate()
             ended = f"stopped after {limit:.0f} seconds"
+        except BaseException:
+            _end(process)  # it has a session of its own, and does not hear Ctrl-C
+            raise
     text = said.strip()
     if text.count("```") % 2:  # it ended inside
         text += "\n```"

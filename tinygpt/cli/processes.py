@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinygpt.training.saving import TrainingError
-from tinygpt.training.world import mpiexec, world_of_ranks
+from tinygpt.training.world import World, mpiexec, world_of_ranks
 
 FIRST_SPEAKS = 3.0  # seconds in which the first rank says an error that all of them have
+LEAVING = 30.0  # seconds in which all ranks have saved what is to be saved
 
 
 def with_processes(n: str, argv: list[str]) -> int:
@@ -22,7 +23,7 @@ def with_processes(n: str, argv: list[str]) -> int:
     if not n.isdecimal() or int(n) < 1:
         raise ValueError(f"expected a whole number --processes >= 1, got {n}")
     program = mpiexec()
-    rest = _without(argv, "--processes")
+    rest = _without(argv, "--processes") + (["--debug"] if "--debug" in sys.argv else [])
     line = ["-n", n, sys.executable, "-m", "mpi4py", "-m", "tinygpt", "train", *rest]
     print(
         f"starting: {shlex.join([Path(program).name, *line[:2], 'python', *line[3:]])}", flush=True
@@ -63,12 +64,21 @@ def only_the_first_speaks() -> Iterator[None]:
             return
         except BaseException as error:
             ending = error
+    # mpi4py ends all ranks as soon as one leaves with another code than 0
     if isinstance(ending, KeyboardInterrupt):
-        world.comm.Barrier()  # whoever leaves first ends the others: not before all is saved
+        _leave_together(world)
     elif not world.is_first:
         time.sleep(FIRST_SPEAKS)
     if isinstance(ending, Exception):
         print(f"rank {world.rank} of {world.size} ({world.names[world.rank]}):", file=sys.stderr)
-        if not isinstance(ending, ValueError | OSError | TrainingError):
+        foreseen = isinstance(ending, ValueError | OSError | TrainingError)
+        if not (foreseen and world.is_first):  # the first one is alive, so this rank alone has it
             traceback.print_exception(ending)
     raise ending
+
+
+def _leave_together(world: World) -> None:
+    """Wait for the others, but not for ever: one may not have noticed."""
+    all_here, until = world.comm.Ibarrier(), time.monotonic() + LEAVING
+    while not all_here.Test() and time.monotonic() < until:
+        time.sleep(0.05)

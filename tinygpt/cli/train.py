@@ -84,9 +84,11 @@ class TrainCommand:
 
 def train(argv: list[str]) -> int | None:
     n = s.option(argv, "processes")
-    if n is not None and n != "1":
+    if n is not None and n != "1" and world_of_ranks().size == 1:
         return with_processes(n, argv)
     with only_the_first_speaks():
+        if n is not None and n != "1":
+            raise ValueError("--processes starts mpiexec, which has started this: leave it out")
         return _train(argv)
 
 
@@ -103,7 +105,7 @@ def _train(argv: list[str]) -> None:
         except KeyboardInterrupt:
             if folder is not None:
                 steps, saved = trainer.optimizer.steps, trainer.what_is_saved()
-                print(f"\ninterrupted after step {steps}. {saved}")
+                print(f"\ninterrupted after step {steps}. {saved}", flush=True)
             raise
         if folder is None:  # a rank that does not write
             return
@@ -209,7 +211,8 @@ def _new_run(argv: list[str], held: contextlib.ExitStack) -> tuple[Trainer, Corp
         if world_of_ranks().size == 1:
             training.workers = trainer.workers.threads  # the same number when the run goes on
         arguments = DataArguments(**s.take(asdict(data), DataArguments))
-        write_run(folder, model.config, training, arguments, _text_record(corpus, trainer))
+        record = _text_record(corpus, trainer)
+        write_run(folder, model.config, _as_asked(training), arguments, record)
         _read_back(folder, corpus, tokenizer)
     except BaseException:
         shutil.rmtree(folder)
@@ -264,6 +267,12 @@ def _device(training: TrainingArguments) -> str:
     if device_index(device) is not None:
         gpu(device)
     return device
+
+
+def _as_asked(training: TrainingArguments) -> TrainingArguments:
+    """The settings without what is this rank's own: which GPU it has."""
+    alone = world_of_ranks().size == 1 or training.device == "cpu"
+    return training if alone else replace(training, device="gpu")
 
 
 def _load(data: DataArguments) -> Corpus:
@@ -451,7 +460,10 @@ def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> tuple[
                 )
     data, training = command.data, command.training
     device = _device(training)
-    check_room(run, 10_000_000)
+    if is_first:
+        check_room(run, 10_000_000)
+    if world_of_ranks().size > 1 and "workers" not in given:
+        training.workers = 0  # those of a run that had the machine for itself
     saved = read_checkpoint(point)
     if saved["step"] >= training.max_steps:
         raise ValueError(
@@ -473,7 +485,7 @@ def _going_on(argv: list[str], where: str, held: contextlib.ExitStack) -> tuple[
     _say_a_jump(record["training"], training, step)
     arguments = DataArguments(**s.take(asdict(data), DataArguments))
     if is_first:
-        write_run(run, model.config, training, arguments, record["text"])
+        write_run(run, model.config, _as_asked(training), arguments, record["text"])
     print(f"going on after step {step:,}")
     return trainer, corpus
 

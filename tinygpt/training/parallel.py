@@ -1,17 +1,19 @@
 """Workers: the rows of a batch divided over threads.
 
-There are three forms of it, which share this small contract, and the Trainer knows no more:
+There are three forms of it, which share this small contract:
 
     threads                    Workers     here
     processes of one machine   Processes   forked.py
     processes anywhere, MPI    Ranks       ranks.py
 
-    sum_of(work, rows, ...)    rows in, the sum of the gradients out, in the first model
+    sum_of(work, rows, ...)    rows in, the sum of the gradients out, in the first model (with
+                               shared moments: this rank's part of it)
     norm()                     of that gradient
     update(optimizer, factor)  one step of the optimizer
     each(work, items)          work(item) of each item, in their order (evaluation)
     agreed(flag)               has any of them set it?
     moments(optimizer)         all that the optimizer remembers, for a resume point
+    speaks                     is this the process that writes and prints?
 
 NumPy lets go of the interpreter while it computes, so two threads keep two cores busy, each on its
 own rows. BLAS then runs one thread in each: dividing a small product over cores, as BLAS does by
@@ -65,6 +67,13 @@ class Workers:
                 yield
         finally:
             sys.setswitchinterval(interval)
+
+    @contextmanager
+    def blas_threads(self, most: int) -> Iterator[None]:
+        """At most so many threads of BLAS, and never more than there were."""
+        before = [lib.num_threads for lib in self._blas.lib_controllers if lib.user_api == "blas"]
+        with self._blas.limit(limits=min([most, *before]), user_api="blas"):
+            yield
 
     def in_this_process(self) -> "Workers":
         """Workers on the same arrays that run here, and so see an op that is exchanged here."""
@@ -123,7 +132,10 @@ class Workers:
         return flag
 
     def moments(self, optimizer: Optimizer) -> dict[str, Array]:
-        """All that the optimizer remembers, on the CPU."""
+        """All that the optimizer remembers, on the CPU. RuntimeError where it is a share."""
+        if optimizer.holds_a_share:
+            raise RuntimeError("this rank has a share of the moments, and its training was broken "
+                               "off: begin anew from a resume point")  # fmt: skip
         return optimizer.state_dict()
 
 

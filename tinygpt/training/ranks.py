@@ -1,14 +1,16 @@
 """Ranks: processes that MPI has started, on one machine or many, each with a share of the rows.
 
     every rank   draws the same batch, and computes the gradient of its own rows
-    Allreduce    the sum of all gradients, in every rank          (2 L (n - 1) / n numbers are sent)
+    Allreduce    the sum of all gradients, in every rank
     every rank   makes the same step, so the weights stay equal
 
 With shard=True (ZeRO, stage 1) a rank steps, and remembers the moments of, one n-th of the vector:
 
     Reduce_scatter_block    the sum of all gradients, of its own part alone
     every rank              steps its part: m and v take 1/n of the memory
-    Allgather               the new weights of all parts             (as many numbers as before)
+    Allgather               the new weights of all parts
+
+Both send the same: of L numbers a ring of n ranks sends 2 L (n - 1) / n from each.
 
 Rajbhandari et al. 2020, "ZeRO: Memory Optimizations Toward Training Trillion Parameter Models",
 sections 5.1 and 7.2.1. Inside a rank the rows are divided over threads (parallel.py).
@@ -36,7 +38,8 @@ ROLL_CALL = 5.0  # seconds that a rank has to answer one
 
 
 def step_plain(comm, model, optimizer, x, y):
-    """One step in every rank, plainly. x, y (B, T): the whole batch, the same in all. Its loss."""
+    """One step in every rank, plainly. x, y (B, T): the whole batch, the same in all, and every
+    target counts. Its loss."""
     rows = np.array_split(np.arange(len(x)), comm.size)[comm.rank]  # those of this rank
     loss = model.loss(x[rows], y[rows]) * (len(rows) / len(x))  # its share of the mean over all
     loss.backward()
@@ -60,18 +63,25 @@ def sharded_plain(comm, update, w, g, m, v):
 @contextmanager
 def over_ranks(trainer: Trainer) -> Iterator[None]:
     """Inside, the steps of this trainer are divided over the ranks of the world that this process
-    was started into; over processes of its own (forked.py) where it is alone."""
+    was started into; over processes of its own (forked.py) where it is alone.
+
+    All ranks enter and leave together, and call the same things inside. Give the folder to the
+    first one alone. With shared moments a `.grad` is whole in its rank's part only. TrainingError
+    where the ranks do not begin with the same weights, draw other batches, or one does not come."""
     world, inside = world_of_ranks(), trainer.workers
     if world.size == 1:
         with forked(trainer):
             yield
         return
     a = trainer.arguments
-    trainer.workers = Ranks(
+    ranks = trainer.workers = Ranks(
         world, inside, trainer.optimizer, shard=a.shard_optimizer, timeout=a.rank_timeout
     )
+    ranks.begin(trainer.model)
+    trainer.best, trainer.saved = world.comm.bcast((trainer.best, trainer.saved))
     try:
         yield
+        ranks.moments_to_all(trainer.optimizer)
     finally:
         trainer.workers = inside
 
@@ -88,7 +98,7 @@ class Ranks(Workers):
     ):
         self.models, self.threads = inside.models, inside.threads
         self._world, self._inside, self._timeout = world, inside, timeout
-        self._calls = world.comm.Dup()  # roll calls do not meet other messages
+        self._batch = 0  # a checksum of the last one
         self.speaks = world.is_first
         vector = self.models[0].vector()
         self._length = len(vector.data)
@@ -97,7 +107,6 @@ class Ranks(Workers):
         vector.gradients_stay = True
         for other in self.models[1:]:
             other.vector().live_in(vector.data, other.vector().grad)
-        self._same_weights()
         self._wire = wire_for(self._values, world.comm)
         self._shard, self._mine = shard, self._wire.mine(self._values)
         if shard:  # the room at the end of the last part is not the optimizer's
@@ -112,9 +121,13 @@ class Ranks(Workers):
         longer[: len(row)] = row
         return longer
 
-    def _same_weights(self) -> None:
-        """TrainingError where the ranks do not begin with the same weights."""
-        checksums = self._world.comm.allgather(zlib.crc32(to_cpu(self._values).tobytes()))
+    def begin(self, model: Any) -> None:
+        """TrainingError where the ranks do not begin with the same weights, frozen ones too."""
+        self.meet("the beginning")
+        mine = 0
+        for _, tensor in model.named_tensors():
+            mine = zlib.crc32(to_cpu(tensor.data).tobytes(), mine)
+        checksums = self._world.comm.allgather(mine)
         if len(set(checksums)) > 1:
             raise TrainingError(
                 f"the ranks do not begin with the same weights (checksums {checksums}): have all "
@@ -128,7 +141,7 @@ class Ranks(Workers):
             with self._inside.one_blas_thread_each():
                 yield
         else:
-            with self._inside._blas.limit(limits=cores_of_this_process(), user_api="blas"):
+            with self._inside.blas_threads(cores_of_this_process()):
                 yield
 
     def in_this_process(self) -> Workers:
@@ -137,6 +150,7 @@ class Ranks(Workers):
     # --------------------------------------------------------------------------------- a step
 
     def sum_of(self, work: Callable[..., Array], rows: slice, *args: Any) -> Array:
+        self._batch = _checksum(args)
         mine = divided(rows, self._world.size)[self._world.rank]
         loss = self._inside.sum_of(work, mine, *args)
         self.meet("the gradients")
@@ -147,8 +161,8 @@ class Ranks(Workers):
         return self._number(loss)
 
     def norm(self) -> Array:
-        if not self._shard:
-            return super().norm()
+        """Each rank squares its own part, whether it has the others or not: so all have the same
+        bits, on processors that add in another order, too."""
         mine, xp = self._grads[self._mine], array_module(self._grads)
         return xp.sqrt(self._number(xp.dot(mine, mine)))
 
@@ -170,14 +184,21 @@ class Ranks(Workers):
     def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
         """Every n-th of them here; what comes out, of all of them and in their order."""
         n, items = self._world.size, list(items)
-        mine = [work(item) for item in items[self._world.rank :: n]]
+        with self._inside.blas_threads(cores_of_this_process()):
+            mine = [work(item) for item in items[self._world.rank :: n]]
         self.meet("the measurements")
         parts = self._world.comm.allgather(mine)
         return [parts[i % n][i // n] for i in range(len(items))]
 
     def agreed(self, flag: bool) -> bool:
         self.meet("the next step")
-        return any(self._world.comm.allgather(flag))
+        flags, batches = zip(*self._world.comm.allgather((flag, self._batch)), strict=True)
+        if len(set(batches)) > 1:
+            raise TrainingError(
+                f"the ranks draw other batches (checksums {batches}): have all machines the same "
+                f"text, and the same settings?"
+            )
+        return any(flags)
 
     def moments(self, optimizer: Optimizer) -> dict[str, Array]:
         """In the first rank all of them, one after the other; in the others what they hold."""
@@ -187,13 +208,24 @@ class Ranks(Workers):
         self.meet("a resume point")
         return {name: self._whole(part) for name, part in state.items()}
 
-    def _whole(self, part: np.ndarray) -> np.ndarray:
+    def _whole(self, part: np.ndarray, in_all: bool = False) -> np.ndarray:
+        """The parts of all ranks, one behind the other, in the first rank, or in all."""
         padded = np.zeros(self._mine.stop - self._mine.start, part.dtype)
         padded[: len(part)] = part
-        size = len(self._values) if self._world.is_first else 0
+        size = len(self._values) if self._world.is_first or in_all else 0
         whole = np.empty(size, part.dtype)
-        self._world.comm.Gather(padded, whole if size else None)
+        if in_all:
+            self._world.comm.Allgather(padded, whole)
+        else:
+            self._world.comm.Gather(padded, whole if size else None)
         return whole[: self._length]
+
+    def moments_to_all(self, optimizer: Optimizer) -> None:
+        """Every rank remembers everything again: what follows needs no other rank."""
+        if self._shard:
+            self.meet("the end")
+            state = {n: self._whole(m, in_all=True) for n, m in optimizer.state_dict().items()}
+            optimizer.hold_all(state)
 
     # ---------------------------------------------------------------------- who has not come
 
@@ -212,14 +244,14 @@ class Ranks(Workers):
 
     def _answer(self) -> None:
         """Tell whoever asks that this rank is there, and waits too."""
-        calls, status = self._calls, _status()
+        calls, status = self._world.calls, _status()
         while calls.Iprobe(tag=ASK, status=status):
             calls.recv(source=status.source, tag=ASK)
             calls.isend(None, status.source, HERE)
 
     def _missing(self, what: str) -> str:
         """The ranks that do not answer a roll call, in words."""
-        others, silent = self._calls, set(range(self._world.size)) - {self._world.rank}
+        others, silent = self._world.calls, set(range(self._world.size)) - {self._world.rank}
         asked = [others.isend(None, rank, ASK) for rank in silent]
         until = time.perf_counter() + ROLL_CALL
         while silent and time.perf_counter() < until:
@@ -232,6 +264,15 @@ class Ranks(Workers):
             f"waited {self._timeout:g} seconds for {what}: {names or 'a rank'} did not come. Is "
             f"its machine overloaded, or does it wait for a file? --rank-timeout sets the limit"
         )
+
+
+def _checksum(args: tuple[Any, ...]) -> int:
+    """Of the arrays among these."""
+    mine = 0
+    for a in args:
+        if isinstance(a, np.ndarray):
+            mine = zlib.crc32(np.ascontiguousarray(a).tobytes(), mine)
+    return mine
 
 
 def _status() -> Any:

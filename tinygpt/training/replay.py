@@ -20,8 +20,11 @@ def stop_unless_finite(trainer: Any, step: int, loss: Array, x: np.ndarray, y: n
     if not wrong:
         return
     (name, value), rate = next(iter(wrong.items())), trainer.arguments.learning_rate
+    workers = trainer.workers
+    cause = _cause(trainer, step, x, y) if workers.speaks else "The first rank says why"
+    workers.agreed(True)  # none ends while the first one still looks for it
     raise TrainingError(
-        f"step {step}: the {name} is {value}, so training stopped. {_cause(trainer, step, x, y)}. "
+        f"step {step}: the {name} is {value}, so training stopped. {cause}. "
         f"A smaller --learning-rate than {rate:g} or a longer warm-up usually helps.\n"
         f"{trainer.what_is_saved() if trainer.folder else ''}".rstrip()
     )

@@ -70,7 +70,8 @@ class Trainer:
     given, the best model so far stands there, and resume points and the log below it. With `begin`,
     every window begins with that id. `floor` is the loss of a perfect model, for the picture. A
     callback is called with the trainer and each line of the log, and ends the run if it returns
-    True. The model is left in train mode while it runs and in eval mode afterwards.
+    True; over ranks (ranks.py) in each of them. The model is left in train mode while it runs and
+    in eval mode afterwards.
     """
 
     def __init__(

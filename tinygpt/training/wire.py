@@ -6,8 +6,7 @@
 
 All ranks call the same one at the same time, and it returns when each has what it needs. The row
 has as many equal parts as there are ranks, rank 0's first. After sum_share the other parts of x
-are of no use. To send a sum in parts and gather them costs as much as the sum: that is how a ring
-computes it.
+hold no sums. sum_share and then gather send as much as sum_up: a ring computes that so.
 """
 
 from typing import Any
