@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygpt.backend import Array, array_module, to_cpu
+from tinygpt.backend import Array, array_module, keep_freed_memory, to_cpu
 from tinygpt.optim.optimizer import Optimizer
 from tinygpt.training.forked import forked
 from tinygpt.training.parallel import Workers, divided
@@ -77,6 +77,7 @@ def over_ranks(trainer: Trainer) -> Iterator[None]:
     ranks = trainer.workers = Ranks(
         world, inside, trainer.optimizer, shard=a.shard_optimizer, timeout=a.rank_timeout
     )
+    keep_freed_memory()  # only now: the arrays that the vector has left go back to the system
     ranks.begin(trainer.model)
     trainer.best, trainer.saved = world.comm.bcast((trainer.best, trainer.saved))
     try:
