@@ -115,7 +115,9 @@ def draw(scores: dict[tuple[int, str], list[float]], path: Path) -> None:
         (line,) = axes.plot(LABELS, means, marker=marker)
         for n in LABELS:
             axes.plot([n] * len(scores[n, way]), scores[n, way], ".", color=line.get_color())
-        axes.annotate(f" {way}", (LABELS[-1], means[-1]), va="center")
+        above = 8 if way == "pretrained" else -16  # where the two are farthest apart
+        axes.annotate(way, (LABELS[0], means[0]), (6, above), textcoords="offset points",
+                      color=line.get_color())  # fmt: skip
     axes.axhline(10, color="grey", linestyle="--")
     axes.annotate("guessing", (LABELS[0], 10), va="bottom", color="grey")
     save_figure(figure, path)
