@@ -10,7 +10,9 @@ from tinygpt.tasks import FROM_A_FILE, TASKS, make_task, metrics
 from tinygpt.tasks.corpus import settings_of, task_corpus
 from tinygpt.tasks.dialogue import SKILLS
 from tinygpt.tasks.package import PACKAGES, files
+from tinygpt.tasks.running import tokenizer_of
 from tinygpt.tasks.translation import DIGITS, SMALL, TENS, chinese, english
+from tinygpt.text.chat import row_ids
 from tinygpt.text.corpora import TASK_NAMES, DataArguments
 
 
@@ -268,3 +270,12 @@ def test_all_tasks_in_one_have_a_marker_each_and_equal_shares():
     assert len(set(counts)) == 1
     with pytest.raises(ValueError, match="--head chooses among a few labels"):
         task_corpus(DataArguments(corpus="", task="translation", head=True))
+
+
+@pytest.mark.parametrize("name", [*TASKS, "all"])
+def test_every_example_fits_the_block_of_its_settings(name):
+    """With the tokenizer of its own settings: else a run would end before it begins."""
+    corpus, settings = task_corpus(DataArguments(corpus="", task=name)), settings_of(name, False)
+    tokenizer = tokenizer_of(corpus, settings)
+    longest = max(len(row_ids(tokenizer, e)[0]) for part in corpus.examples for e in part)
+    assert longest <= settings["block_size"] + 1

@@ -95,7 +95,7 @@ def draw(curves: dict[str, list[list[float]]], path: Path) -> None:
         (line,) = axes.plot(EPSILONS, [np.mean(p) for p in points], marker=marker, label=name)
         for e, values in zip(EPSILONS, points, strict=True):
             axes.plot([e] * len(values), values, ".", color=line.get_color(), markersize=3)
-        axes.annotate(f" {name}", (EPSILONS[-1], np.mean(points[-1])), va="center")
+    axes.legend(frameon=False)
     axes.axhline(10, color="grey", linestyle="--")
     axes.annotate("guessing", (0, 10), va="bottom", color="grey")
     save_figure(figure, path)
