@@ -173,7 +173,7 @@ def measure_memory(shard: bool) -> dict[str, Any]:
         for _ in range(3):
             trainer.step(ids[:, :-1], ids[:, 1:])
         moments = sum(m.nbytes for m in trainer.optimizer.moments.values())
-        most = peak_memory()  # of training: on leaving each rank gets all moments
+        most = peak_memory()
     return {"moments": moments, "most": most}
 
 

@@ -38,11 +38,6 @@ class Optimizer:
         self.moments = {n: m[start - first : end - first].copy() for n, m in self.moments.items()}
         self.held = slice(start, end)
 
-    def hold_all(self, moments: dict[str, Array]) -> None:
-        """Step everything again, with these moments of all elements."""
-        self.held = slice(0, len(self.vector.data))
-        self.moments = {name: like(m, self.vector.data) for name, m in moments.items()}
-
     @property
     def holds_a_share(self) -> bool:
         """Does this optimizer step only a part of the vector?"""

@@ -122,6 +122,7 @@ class Workers:
     # ------------------------------------------- what differs only where there are several ranks
 
     speaks = True  # is this the process that writes and prints?
+    shares_moments = False  # does the optimizer step, and remember, a part alone?
 
     def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterable[Any]:
         """work(item) of each, in their order."""
@@ -132,10 +133,7 @@ class Workers:
         return flag
 
     def moments(self, optimizer: Optimizer) -> dict[str, Array]:
-        """All that the optimizer remembers, on the CPU. RuntimeError where it is a share."""
-        if optimizer.holds_a_share:
-            raise RuntimeError("this rank has a share of the moments, and its training was broken "
-                               "off: begin anew from a resume point")  # fmt: skip
+        """All that the optimizer remembers, on the CPU."""
         return optimizer.state_dict()
 
 

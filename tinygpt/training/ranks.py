@@ -66,8 +66,9 @@ def over_ranks(trainer: Trainer) -> Iterator[None]:
     was started into; over processes of its own (forked.py) where it is alone.
 
     All ranks enter and leave together, and call the same things inside. Give the folder to the
-    first one alone. With shared moments a `.grad` is whole in its rank's part only. TrainingError
-    where the ranks do not begin with the same weights, draw other batches, or one does not come."""
+    first one alone. With shared moments a `.grad` is whole in its rank's part only, and outside
+    steps and resume points raise. TrainingError where the ranks do not begin with the same weights,
+    draw other batches, or one does not come."""
     world, inside = world_of_ranks(), trainer.workers
     if world.size == 1:
         with forked(trainer):
@@ -82,7 +83,6 @@ def over_ranks(trainer: Trainer) -> Iterator[None]:
     trainer.best, trainer.saved = world.comm.bcast((trainer.best, trainer.saved))
     try:
         yield
-        ranks.moments_to_all(trainer.optimizer)
     finally:
         trainer.workers = inside
 
@@ -100,7 +100,7 @@ class Ranks(Workers):
         self.models, self.threads = inside.models, inside.threads
         self._world, self._inside, self._timeout = world, inside, timeout
         self._batch = 0  # a checksum of the last one
-        self.speaks = world.is_first
+        self.speaks, self.shares_moments = world.is_first, shard
         vector = self.models[0].vector()
         self._length = len(vector.data)
         self._values, self._grads = (self._with_room(a) for a in (vector.data, vector.grad))
@@ -109,7 +109,7 @@ class Ranks(Workers):
         for other in self.models[1:]:
             other.vector().live_in(vector.data, other.vector().grad)
         self._wire = wire_for(self._values, world.comm)
-        self._shard, self._mine = shard, self._wire.mine(self._values)
+        self._mine = self._wire.mine(self._values)
         if shard:  # the room at the end of the last part is not the optimizer's
             optimizer.hold_only(
                 *(min(i, self._length) for i in (self._mine.start, self._mine.stop))
@@ -155,7 +155,7 @@ class Ranks(Workers):
         mine = divided(rows, self._world.size)[self._world.rank]
         loss = self._inside.sum_of(work, mine, *args)
         self.meet("the gradients")
-        if self._shard:
+        if self.shares_moments:
             self._wire.sum_share(self._grads)
         else:
             self._wire.sum_up(self._grads)
@@ -176,7 +176,7 @@ class Ranks(Workers):
 
     def update(self, optimizer: Optimizer, factor: float | Array | None = None) -> None:
         self._inside.update(optimizer, factor)
-        if self._shard:
+        if self.shares_moments:
             self.meet("the new weights")
             self._wire.gather(self._values)
 
@@ -202,31 +202,21 @@ class Ranks(Workers):
         return any(flags)
 
     def moments(self, optimizer: Optimizer) -> dict[str, Array]:
-        """In the first rank all of them, one after the other; in the others what they hold."""
+        """In the first rank all of them, for which it needs room; in the others nothing."""
         state = optimizer.state_dict()
-        if not self._shard:
+        if not self.shares_moments:
             return state
         self.meet("a resume point")
         return {name: self._whole(part) for name, part in state.items()}
 
-    def _whole(self, part: np.ndarray, in_all: bool = False) -> np.ndarray:
-        """The parts of all ranks, one behind the other, in the first rank, or in all."""
+    def _whole(self, part: np.ndarray) -> np.ndarray:
+        """The parts of all ranks, one behind the other, in the first rank."""
         padded = np.zeros(self._mine.stop - self._mine.start, part.dtype)
         padded[: len(part)] = part
-        size = len(self._values) if self._world.is_first or in_all else 0
+        size = len(self._values) if self._world.is_first else 0
         whole = np.empty(size, part.dtype)
-        if in_all:
-            self._world.comm.Allgather(padded, whole)
-        else:
-            self._world.comm.Gather(padded, whole if size else None)
+        self._world.comm.Gather(padded, whole if size else None)
         return whole[: self._length]
-
-    def moments_to_all(self, optimizer: Optimizer) -> None:
-        """Every rank remembers everything again: what follows needs no other rank."""
-        if self._shard:
-            self.meet("the end")
-            state = {n: self._whole(m, in_all=True) for n, m in optimizer.state_dict().items()}
-            optimizer.hold_all(state)
 
     # ---------------------------------------------------------------------- who has not come
 

@@ -50,7 +50,9 @@ def _cause(trainer: Any, step: int, x: np.ndarray, y: np.ndarray) -> str:
     trainer.workers = trainer.workers.in_this_process()
     try:
         with every_result_checked(), np.errstate(all="ignore"):
-            while trainer.optimizer.steps < step:
+            if trainer.optimizer.holds_a_share:  # it cannot step alone
+                trainer.gradient(x, y)
+            while not trainer.optimizer.holds_a_share and trainer.optimizer.steps < step:
                 played = trainer.optimizer.steps + 1
                 trainer.step(*next(batches))
                 if trainer.optimizer.steps < played:

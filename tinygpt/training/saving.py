@@ -29,6 +29,7 @@ def save(trainer: Any) -> None:
     one also stands at the top of the folder. TrainingError where it cannot be saved: what was
     saved before stays."""
     a, model, optimizer = trainer.arguments, trainer.model, trainer.optimizer
+    trainer.check_moments()
     moments = trainer.workers.moments(optimizer)  # ranks hold parts of them: all take part
     if trainer.folder is None:
         return

@@ -135,6 +135,7 @@ class Trainer:
         part too much weight), and dropout is told where the part begins, so the result is that of
         the whole batch.
         """
+        self.check_moments()
         a = self.arguments
         self.optimizer.lr = learning_rate(
             self.optimizer.steps + 1,
@@ -145,7 +146,7 @@ class Trainer:
             total=a.max_steps,
         )
         with self.workers.one_blas_thread_each(), np.errstate(all="ignore"):
-            loss = self._gradient(x, y)
+            loss = self.gradient(x, y)
             self.norm = self.workers.norm()
             factor = clip_factor(self.norm, a.max_grad_norm)
             on_host = is_host(self.norm)  # there a broken gradient never reaches the weights
@@ -153,7 +154,15 @@ class Trainer:
                 self.workers.update(self.optimizer, factor)
         return loss
 
-    def _gradient(self, x: np.ndarray, y: np.ndarray) -> Array:
+    def check_moments(self) -> None:
+        """RuntimeError where the optimizer remembers a part alone, and no other rank is there."""
+        if self.optimizer.holds_a_share and not self.workers.shares_moments:
+            raise RuntimeError(
+                "this rank has a share of the moments, and the others are not there any more: stay "
+                "inside `with over_ranks(trainer)`, or begin anew from a resume point"
+            )
+
+    def gradient(self, x: np.ndarray, y: np.ndarray) -> Array:
         """Backward through the whole batch; the loss."""
         if not self.model.training:
             self.model.train()
