@@ -182,6 +182,10 @@ def _to_the_right(rank, n):
     return (rank + 1) % n
 
 
+def _to_the_left(rank, n):
+    return (rank - 1) % n
+
+
 def _add(own, got):
     return own + got
 
@@ -200,7 +204,7 @@ def overwritten(numbers, step):
 
 
 def to_the_left(numbers, step):
-    return _sent(numbers, step, lambda r, s, n: r - s, lambda r, n: (r - 1) % n)
+    return _sent(numbers, step, lambda r, s, n: r - s, _to_the_left)
 
 
 def part_goes_up(numbers, step):
@@ -221,15 +225,6 @@ def one_part_too_few(numbers, step):
 
 def one_part_too_many(numbers, step):
     return _sent(numbers, step, lambda r, s, n: r - s + 1)
-
-
-def part_of_the_receiver(numbers, step):
-    n = len(numbers)
-    new = [list(row) for row in numbers]
-    for rank in range(n):
-        part = (rank - step) % n
-        new[rank][part] += numbers[rank - 1][part]
-    return new
 
 
 def whole_lists(numbers, step):
@@ -259,13 +254,8 @@ def the_last_does_not_send(numbers, step):
     return new
 
 
-def from_the_right(numbers, step):
-    n = len(numbers)
-    new = [list(row) for row in numbers]
-    for rank in range(n):
-        part = (rank - step) % n
-        new[rank][part] += numbers[(rank + 1) % n][part]
-    return new
+def from_the_right(numbers, step):  # the part is that of the rank that takes
+    return _sent(numbers, step, lambda r, s, n: r - 1 - s, _to_the_left)
 
 
 def into_its_own_part(numbers, step):
@@ -346,7 +336,6 @@ ADD_ROUND = Exercise(
             "The part is one too high: it is rank - step of the one that sends, not of the one "
             "that receives.",
             "Rank 0 sends to rank 1 in round 0: which part?",
-            (part_of_the_receiver,),
         ),
         Wrong(
             whole_lists,
@@ -433,22 +422,8 @@ def part_above(numbers, step):
     return _copied(numbers, step, lambda r, s, n: r + 2 - s)
 
 
-def copied_part_of_the_receiver(numbers, step):
-    n = len(numbers)
-    new = [list(row) for row in numbers]
-    for rank in range(n):
-        part = (rank + 1 - step) % n
-        new[rank][part] = numbers[rank - 1][part]
-    return new
-
-
 def copied_from_the_right(numbers, step):
-    n = len(numbers)
-    new = [list(row) for row in numbers]
-    for rank in range(n):
-        part = (rank + 1 - step) % n
-        new[rank][part] = numbers[(rank + 1) % n][part]
-    return new
+    return _copied(numbers, step, lambda r, s, n: r - s, _to_the_left)
 
 
 def copied_into_its_own_part(numbers, step):
@@ -483,7 +458,7 @@ def goes_up(numbers, step):
 
 
 def copied_to_the_left(numbers, step):
-    return _copied(numbers, step, lambda r, s, n: r + 1 - s, lambda r, n: (r - 1) % n)
+    return _copied(numbers, step, lambda r, s, n: r + 1 - s, _to_the_left)
 
 
 def without_the_step(numbers, step):
@@ -532,7 +507,6 @@ COPY_ROUND = Exercise(
             "The part is one too high: it is rank + 1 - step of the one that sends, not of the one "
             "that receives.",
             "Which part is complete in rank 0 after the first phase?",
-            (copied_part_of_the_receiver,),
         ),
         Wrong(
             goes_up,

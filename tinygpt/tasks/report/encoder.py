@@ -7,7 +7,7 @@
 
 Both read the same source (the training files of `package`, and others) for as many steps of as many
 tokens, then are fine-tuned for as many steps. Each has the learning rate that suits it: of three
-the one with the lowest loss on held-out text after half of the steps, on a seed of its own.
+the one with the lowest loss on the validation part after half of the steps, on a seed of its own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -90,12 +90,14 @@ def fair_fight(seeds: Sequence[int], share: float) -> str:
     source = source_to_read()
     tokenizer = BPETokenizer.train(source, VOCAB, SPECIAL)
     ids = tokenizer.encode_corpus(source)
-    test = tokenizer.encode_corpus("\n".join(e.turns[0] for e in corpus.examples.test))
+    _, validation, test = (
+        tokenizer.encode_corpus("\n".join(e.turns[0] for e in part)) for part in corpus.examples
+    )
     rng = np.random.default_rng(0)
     held_out, _ = windows(test, rng.integers(0, len(test) - BLOCK, 600), BLOCK)
     scores: dict[tuple[str, str], list[float]] = {}
     steps = max(round(STEPS * share), 2)
-    rates = {name: best_rate(name, ids, test, tokenizer, steps // 2) for name in ("BERT", "GPT")}
+    rates = {n: best_rate(n, ids, validation, tokenizer, steps // 2) for n in ("BERT", "GPT")}
     sizes = ""
     for seed in seeds:
         both = models(tokenizer, seed)
