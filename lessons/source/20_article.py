@@ -82,7 +82,7 @@ small = {"block_size": 8, "n_layer": 1, "n_head": 2, "n_embd": 16}
 # (The numbers are those of a list of all 62 claims. Those that cannot be run, such as a name that does not exist, are left out.)
 
 # %%
-# Row 6. Positions are said to let the text be long. What they give is ORDER.
+# Row 6. Positions are said to let the text be long. They give ORDER: what happens without them?
 x = rng.standard_normal((1, 1, 6, 4))  # six tokens, one head
 mixed = rng.permutation(6)
 moved = np.abs(
@@ -106,7 +106,8 @@ mended(6, f"with positions added the order matters: results differ by {differs:.
 
 
 # %%
-# Row 2. Attention is named, and neither residuals nor norms, without which depth is no use.
+# Row 2. Attention is named, and neither residuals nor norms. Guess: six layers without residuals have 60
+# steps for "abcdefgh" over and over, which one layer learns in that time. Do they, "yes" or "no"?
 class WithoutResiduals(Block):
     def __call__(self, x, cache=None):
         return self.mlp(self.ln_2(self.attn(self.ln_1(x))))
@@ -120,6 +121,10 @@ class Bare(GPT):
 
 deep = {**small, "n_layer": 6}
 bare = letters(Bare(GPTConfig(8, **deep), seed=0), 60)
+
+# %%
+guess_1 = "no"  ### SOLUTION
+predict("20.P1", guess_1, bare)
 mistake(
     2,
     "Transformer",
@@ -232,7 +237,7 @@ while len(text) < 8:  # say one, append it, ask again
 mended(34, f"a loop: {''.join('abcdefgh'[i] for i in text)}", text == list(range(8)))
 
 # %%
-# Row 49. "Category tags for extensibility".
+# Row 49. "Category tags for extensibility". A tag (a marker, as in lesson 17) is one more token.
 marked = grown(model, 9)  # the same model with one more token, a marker
 more = marked.num_parameters() - model.num_parameters()
 mistake(
@@ -269,8 +274,8 @@ def accuracy(z):
 of_accuracy = (accuracy(z + 1e-5 * direction) - accuracy(z - 1e-5 * direction)) / 2e-5
 
 # %%
-guess_1 = 0.0  ### SOLUTION
-predict("20.P1", guess_1, of_accuracy)
+guess_2 = 0.0  ### SOLUTION
+predict("20.P2", guess_2, of_accuracy)
 mistake(
     17,
     "accuracy is the loss",
@@ -285,7 +290,8 @@ of_loss = (
 mended(17, f"cross-entropy has a slope there: {of_loss:.3f}", abs(of_loss) > 1e-3)
 
 # %%
-# Row 11. Labels for the texts. A GPT needs none: the next token is the answer. And it has to be the NEXT one.
+# Row 11. Labels for the texts. A GPT needs none: the right answer is the next token. If it is the token itself
+# that is to be said (nothing shifted), the loss looks fine:
 wrong = GPT(GPTConfig(8, **small), seed=0)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -373,8 +379,8 @@ def descend(forget):
 kept, forgotten = descend(False), descend(True)
 
 # %%
-guess_2 = "no"  ### SOLUTION
-predict("20.P2", guess_2, kept)
+guess_3 = "no"  ### SOLUTION
+predict("20.P3", guess_3, kept)
 
 # %%
 plots.curves(
@@ -662,7 +668,7 @@ mistake(
 mended(47, f"with AdamW by {adamw[0]:.3f} and {adamw[1]:.3f}", abs(adamw[0] - adamw[1]) < 0.02)
 
 # %%
-# Row 51. "Obfuscation training with TensorDataset": which puts arrays side by side.
+# Row 51. "Obfuscation training with TensorDataset": which is zip, it puts arrays side by side.
 model = GPT(GPTConfig(8, **small), seed=0)
 letters(model, 30)
 x, y = ids[at[0][:, :-1]], ids[at[0][:, 1:]]
@@ -758,11 +764,16 @@ mended(
 )
 
 # %%
-# Row 60. The best of many, by the score on the same set that is then reported.
+# Row 60. The best of many, by the score on the same set that is then reported. Guess: 200 models toss a
+# coin for 100 answers, yes or no. The best one has how many right: "under 55", "55 to 60", "more"?
 truth = rng.integers(0, 2, (2, 100))  # two sets, and 200 models that guess
 guesses = rng.integers(0, 2, (200, 2, 100))
 scores = (guesses == truth).mean(axis=-1)
 best = scores[:, 0].argmax()
+
+# %%
+guess_4 = "more"  ### SOLUTION
+predict("20.P4", guess_4, 100 * scores[best, 0])
 mistake(
     60,
     "evaluate on the test set",
@@ -779,7 +790,7 @@ mended(
 
 
 # %%
-# Row 61. "Judge the quality of the text": by what?
+# Row 61. "Judge the quality of the text": by what? Here by one thing that can be counted, repetition.
 def repeats(text, n=24):
     parts = [text[i : i + n] for i in range(len(text) - n)]
     return 1 - len(set(parts)) / len(parts)

@@ -8,7 +8,7 @@ import pytest
 
 from tinygpt.tasks import FROM_A_FILE, TASKS, make_task, metrics
 from tinygpt.tasks.corpus import settings_of, task_corpus
-from tinygpt.tasks.dialogue import SKILLS
+from tinygpt.tasks.dialogue import ROLES, SKILLS
 from tinygpt.tasks.package import PACKAGES, files
 from tinygpt.tasks.running import tokenizer_of
 from tinygpt.tasks.translation import DIGITS, SMALL, TENS, chinese, english
@@ -115,28 +115,41 @@ def test_english_numbers_as_they_are_said():
 
 
 def test_the_assistant_is_right(parts):
-    """Sums, calendar and spelling, judged from the words of the question alone."""
+    """Every answer, judged from the words of the chat alone."""
     days, months = list(calendar.day_name), list(calendar.month_name)[1:]
-    judged = 0
+    days_zh, months_zh = [f"星期{c}" for c in "一二三四五六日"], [f"{n}月" for n in range(1, 13)]
+    judged = dict.fromkeys(SKILLS, 0)
     for e in parts["dialogue"].test:
-        said, answer = e.turns[-2], e.answer
+        said, answer, told = e.turns[-2], e.answer, " ".join(e.turns)
         if found := re.fullmatch(r"What is (\d+) \+ (\d+)\?|(\d+)加(\d+)是多少？", said):
             assert int(answer) == sum(int(n) for n in found.groups() if n)
-        elif found := re.fullmatch(r"Name the (?:(\d+) )?(day|month)s? after (\w+)\.", said):
-            of = 2 * (days if found[2] == "day" else months)
-            first = of.index(found[3]) + 1
-            assert answer.split(", ") == of[first : first + int(found[1] or 1)]
+            skill = "sums"
+        elif found := re.fullmatch(r"Name the (day|month)(s?) after (.+)\.", said):
+            names = days if found[1] == "day" else months
+            there = [names.index(name) for name in found[3].split(", ")]
+            assert answer == ", ".join(names[(i + 1) % len(names)] for i in there)
+            assert bool(found[2]) == (len(there) > 1)
+            skill = "calendar"
+        elif found := re.fullmatch(r"(.+)的后一(天|个月)是什么？", said):
+            names = days_zh if found[2] == "天" else months_zh
+            there = [names.index(name) for name in found[1].split("、")]
+            assert answer == "、".join(names[(i + 1) % len(names)] for i in there)
+            skill = "calendar"
         elif found := re.fullmatch(r"Spell (\w+)\.", said):
             assert answer == "-".join(found[1])
+            skill = "spelling"
         elif found := re.fullmatch(r"把(\w+)倒过来写。", said):
             assert answer == "".join(reversed(found[1]))
+            skill = "spelling"
         elif found := re.fullmatch(r"Who is my (\w+)\?", said):
-            assert f"My {found[1]} is {answer}." in " ".join(e.turns)
+            assert f"My {found[1]} is {answer}." in told and found[1] in ROLES
+            skill = "who is who"
         else:
-            continue
-        judged += 1
-    assert judged > 0.6 * len(parts["dialogue"].test)
-    assert len(SKILLS) == 4
+            found = re.fullmatch(r"我的(\w+)是谁？", said)
+            assert found and f"我的{found[1]}是{answer}。" in told and found[1] in ROLES.values()
+            skill = "who is who"
+        judged[skill] += 1
+    assert judged == {skill: len(parts["dialogue"].test) / 4 for skill in SKILLS}
 
 
 def test_the_answer_to_a_question_stands_in_the_story(parts):

@@ -594,8 +594,11 @@ def test_new_special_tokens_come_after_all_others(tmp_path, kind):
     assert again.decode(again.encode("<|b|>x", allow_special=True)) == "<|b|>x"
 
 
-def test_the_single_pattern_cuts_numbers_and_words_alike_everywhere():
+def test_the_single_pattern_cuts_numbers_and_spelled_words_alike_everywhere():
     cut = BPETokenizer((), pattern="single").pieces.findall
-    assert cut("Tom has 305 cats, 三千零五!") == [
-        "Tom", " ", "has", " ", "3", "0", "5", " ", "cats", ",", " ", *"三千零五", "!",
+    assert cut("Tom has 305 cats, 三千零五! Spell RAIN.  McAdam's\n") == [
+        "Tom", " has", " ", "3", "0", "5", " cats", ",", " ", *"三千零五", "!", " Spell", " ",
+        *"RAIN", ".", " ", " Mc", "Adam", "'", "s", "\n",
     ]  # fmt: skip
+    for text in ("a  b\n\n c", "ÄÖ ǅx ʰ 日本語かな１２", " É é\t"):
+        assert "".join(cut(text)) == text

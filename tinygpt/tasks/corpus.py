@@ -13,7 +13,7 @@ from tinygpt.text.corpora import ALL_TASKS, Corpus, DataArguments, sha256_of
 from tinygpt.text.examples import Parts
 
 ALL_SETTINGS = {  # of one model for all tasks
-    "tokenizer": "bpe", "pattern": "single", "vocab_size": 1024, "block_size": 288, "n_layer": 4,
+    "tokenizer": "bpe", "pattern": "single", "vocab_size": 1024, "block_size": 320, "n_layer": 4,
     "n_head": 4, "n_embd": 128, "position": "rotary", "batch_size": 32, "max_steps": 2000,
     "learning_rate": 2e-3,
 }  # fmt: skip

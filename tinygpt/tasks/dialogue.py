@@ -24,11 +24,16 @@ from tinygpt.text.chat import Example
 from tinygpt.text.examples import Parts
 
 N_TRAIN, N_TEST = 20_000, 600
-LARGEST = 20  # of the two numbers of a sum
+LARGEST = 50  # of the two numbers of a sum
 
 DAYS = list(calendar.day_name)
 DAYS_ZH = [f"星期{c}" for c in "一二三四五六日"]
 MONTHS = list(calendar.month_name)[1:]
+MONTHS_ZH = [f"{n}月" for n in range(1, 13)]
+CALENDAR = {  # kind, in English?
+    ("day", True): DAYS, ("day", False): DAYS_ZH,
+    ("month", True): MONTHS, ("month", False): MONTHS_ZH,
+}  # fmt: skip
 NAMES = "Mia Ada Lily Rosa Nora Wanda Tom Ben Max Leo Oskar Finn".split()
 NAMES_ZH = "小美 小红 丽丽 阿兰 芳芳 玉珍 小明 小刚 阿宝 大伟 强强 天佑".split()
 ROLES = {
@@ -56,23 +61,19 @@ def sums(rng: Rng) -> Subject:
     return [(asked, str(a + b))], ("sum", a, b)
 
 
-def days(rng: Rng) -> Subject:
-    day, n = int(rng.integers(7)), int(rng.integers(2, 4))
-    if rng.random() < 0.5:
-        there = [DAYS[(day + i) % 7] for i in range(1, n + 1)]
-        return [(f"Name the {n} days after {DAYS[day]}.", ", ".join(there))], ("day", day, n)
-    there = [DAYS_ZH[(day + i) % 7] for i in range(1, n + 1)]
-    return [(f"{DAYS_ZH[day]}以后的{n}天是什么？", "、".join(there))], ("day", day, n)
-
-
-def months(rng: Rng) -> Subject:
-    month, n = int(rng.integers(12)), int(rng.integers(2, 4))
-    key = ("month", month, n)
-    if rng.random() < 0.5:
-        there = [MONTHS[(month + i) % 12] for i in range(1, n + 1)]
-        return [(f"Name the {n} months after {MONTHS[month]}.", ", ".join(there))], key
-    there = [f"{(month + i) % 12 + 1}月" for i in range(1, n + 1)]
-    return [(f"{month + 1}月以后的{n}个月是什么？", "、".join(there))], key
+def dates(rng: Rng) -> Subject:
+    """The day, or the month, after each of some."""
+    english, unit = rng.random() < 0.5, ("day", "month")[rng.integers(2)]
+    names = CALENDAR[unit, english]
+    asked = [int(i) for i in rng.integers(0, len(names), rng.integers(1, 4))]
+    given, next_ones = ([names[(i + step) % len(names)] for i in asked] for step in (0, 1))
+    if english:
+        named = f"{unit}s" if len(asked) > 1 else unit
+        said = f"Name the {named} after {', '.join(given)}.", ", ".join(next_ones)
+    else:
+        one = "一天" if unit == "day" else "一个月"
+        said = f"{'、'.join(given)}的后{one}是什么？", "、".join(next_ones)
+    return [said], (unit, asked)
 
 
 def spelling(rng: Rng) -> Subject:
@@ -94,10 +95,6 @@ def who(rng: Rng) -> Subject:
         told = ("".join(f"我的{ROLES[role]}是{name}。" for role, name in pairs), "知道了。")
         asked = [(f"我的{ROLES[role]}是谁？", name) for role, name in pairs]
     return [told, *_pick(rng, asked, n)], pairs
-
-
-def dates(rng: Rng) -> Subject:
-    return days(rng) if rng.random() < 0.5 else months(rng)
 
 
 SKILLS: dict[str, Callable[[Rng], Subject]] = {
@@ -130,8 +127,8 @@ class Dialogue(Task):
     about = "a small assistant: sums, calendar, spelling, who is who"
     settings = {
         "tokenizer": "bpe", "pattern": "single", "vocab_size": 640, "block_size": 224,
-        "n_layer": 4, "n_head": 4, "n_embd": 128, "init_std": 0.09, "position": "rotary",
-        "batch_size": 32, "max_steps": 1800, "learning_rate": 2e-3, "eval_steps": 450,
+        "n_layer": 3, "n_head": 4, "n_embd": 96, "init_std": 0.1, "position": "alibi",
+        "batch_size": 32, "max_steps": 4000, "learning_rate": 1.5e-3, "eval_steps": 500,
     }  # fmt: skip
 
     def examples(self) -> Parts:

@@ -94,5 +94,5 @@ def marked_answers(model: BERT, tokenizer: BPETokenizer, examples: Sequence[Exam
             both = begin[:, None] + end[None, :]
             allowed = np.tri(len(ids), k=LONGEST - 1, dtype=bool) & np.tri(len(ids), dtype=bool).T
             first, last = np.unravel_index(np.where(allowed, both, -np.inf).argmax(), both.shape)
-            answers.append(tokenizer.decode(ids[first : last + 1]))
+            answers.append(tokenizer.decode(ids[first : last + 1]).strip())
     return answers

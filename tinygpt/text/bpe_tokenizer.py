@@ -29,9 +29,10 @@ PATTERNS = {
     "o200k": rf"[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]*[{_LOWER}]+{_ENDS}?"
              rf"|[^\r\n\p{{L}}\p{{N}}]?[{_UPPER}]+[{_LOWER}]*{_ENDS}?"
              r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    # digits, signs, Chinese characters and blanks by themselves: so a number is always cut alike,
-    # and a word is the same token at the beginning of an answer and in the middle of a text
-    "single": r"\p{N}|\p{Han}|(?:(?!\p{Han})\p{L})+|[^\s\p{L}\p{N}]|\s+",
+    # digits, signs, Chinese characters and the capitals of "RAIN" by themselves: so a number, and a
+    # word that is to be spelled, is always cut alike. Other words with the blank before them
+    "single": r"\p{N}|\p{Han}| ?\p{Lu}?(?:(?![\p{Han}\p{Lu}])\p{L})+|\p{Lu}|[^\s\p{L}\p{N}]"
+              r"|\s+(?!\S)|\s+",
     "none": r"[\s\S]+",
 }  # fmt: skip
 
