@@ -157,6 +157,11 @@ def test_the_answer_to_a_question_stands_in_the_story(parts):
         assert e.answer in e.turns[0].rpartition(". ")[0]
 
 
+def test_no_pair_of_stories_of_the_test_is_trained_on(parts):
+    train, *held_out = ({e.turns[0].rpartition(". ")[0] for e in p} for p in parts["questions"])
+    assert len(train) > 20_000 and not any(train & texts for texts in held_out)
+
+
 def test_files_of_a_package_are_in_one_part():
     names = [{source for _, source in files(p)} for p in ("train", "validation", "test")]
     assert not names[0] & names[1] and not names[0] & names[2] and not names[1] & names[2]

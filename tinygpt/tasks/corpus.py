@@ -14,9 +14,10 @@ from tinygpt.text.examples import Parts
 
 ALL_SETTINGS = {  # of one model for all tasks
     "tokenizer": "bpe", "pattern": "single", "vocab_size": 1024, "block_size": 320, "n_layer": 4,
-    "n_head": 4, "n_embd": 128, "position": "rotary", "batch_size": 32, "max_steps": 2000,
-    "learning_rate": 2e-3,
+    "n_head": 4, "n_embd": 128, "position": "alibi", "batch_size": 32, "max_steps": 2000,
+    "learning_rate": 1e-3,
 }  # fmt: skip
+MOST = 20_000  # examples of each of them
 OFTEN = {"sample_steps": 0}  # its answers are shown at the end
 
 
@@ -53,9 +54,10 @@ def task_corpus(data: DataArguments) -> Corpus:
 
 
 def _mixed(parts: Sequence[list[Example]]) -> list[Example]:
-    """The examples of several tasks, as many of each: those of a smaller one come again."""
+    """The examples of several tasks, as many of each: those of a smaller one come again, and of a
+    large one no more than MOST are taken."""
     if len(parts) == 1:
         return parts[0]
-    most = max(map(len, parts))
+    most = min(max(map(len, parts)), MOST)
     examples = [e for part in parts for e in islice(cycle(part), most)]
     return [examples[i] for i in np.random.default_rng(0).permutation(len(examples))]

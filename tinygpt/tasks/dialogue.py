@@ -13,13 +13,12 @@ and stories that end a chat of the test occur nowhere in training.
 """
 
 import calendar
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygpt.tasks.task import Task
+from tinygpt.tasks.task import Task, is_held_out
 from tinygpt.text.chat import Example
 from tinygpt.text.examples import Parts
 
@@ -100,11 +99,6 @@ def who(rng: Rng) -> Subject:
 SKILLS: dict[str, Callable[[Rng], Subject]] = {
     "sums": sums, "calendar": dates, "spelling": spelling, "who is who": who,
 }  # fmt: skip
-
-
-def is_held_out(key: Any) -> bool:
-    """One question in eight, for ever the same ones."""
-    return hashlib.sha256(repr(key).encode("utf-8")).digest()[0] % 8 == 0
 
 
 def chat(rng: Rng, skill: str, others: int, *, held_out: bool) -> list[Exchange]:

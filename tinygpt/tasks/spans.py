@@ -24,13 +24,15 @@ ROWS = 24
 
 
 def single_questions(examples: Sequence[Example]) -> list[Example]:
-    """Each question with the text before it, where several were asked about one."""
+    """Each question with the text before it, where several were asked about one; without those
+    whose answer is no piece of the text."""
     found = []
     for e in examples:
         text = e.turns[0].rpartition(". ")[0]
         for asked, answer in zip(e.turns[::2], e.turns[1::2], strict=True):
             question = asked.rpartition(". ")[2]
-            found.append(Example((f"{text}. {question}", answer), e.task))
+            if answer in text:
+                found.append(Example((f"{text}. {question}", answer), e.task))
     return found
 
 

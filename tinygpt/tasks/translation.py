@@ -78,7 +78,7 @@ class Translation(Task):
     settings = {
         "tokenizer": "bpe", "pattern": "single", "vocab_size": 384, "block_size": 64,
         "n_layer": 4, "n_head": 4, "n_embd": 128, "position": "rotary", "batch_size": 32,
-        "max_steps": 4000, "learning_rate": 2e-3, "eval_steps": 500,
+        "max_steps": 4000, "learning_rate": 1e-3, "eval_steps": 500,
     }  # fmt: skip
 
     def examples(self) -> Parts:
