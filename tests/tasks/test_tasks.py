@@ -297,3 +297,4 @@ def test_every_example_fits_the_block_of_its_settings(name):
     tokenizer = tokenizer_of(corpus, settings)
     longest = max(len(row_ids(tokenizer, e)[0]) for part in corpus.examples for e in part)
     assert longest <= settings["block_size"] + 1
+    assert tokenizer.vocab_size == settings["vocab_size"]  # there are pairs for all of them

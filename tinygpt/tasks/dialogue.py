@@ -120,7 +120,7 @@ class Dialogue(Task):
     name = "dialogue"
     about = "a small assistant: sums, calendar, spelling, who is who"
     settings = {
-        "tokenizer": "bpe", "pattern": "single", "vocab_size": 640, "block_size": 224,
+        "tokenizer": "bpe", "pattern": "single", "vocab_size": 567, "block_size": 224,
         "n_layer": 3, "n_head": 4, "n_embd": 96, "init_std": 0.1, "position": "alibi",
         "batch_size": 32, "max_steps": 4000, "learning_rate": 1.5e-3, "eval_steps": 500,
     }  # fmt: skip

@@ -57,9 +57,9 @@ class Questions(Task):
     name = "questions"
     about = "questions about how two stories begin"
     settings = {
-        "tokenizer": "bpe", "pattern": "single", "vocab_size": 448, "block_size": 128,
+        "tokenizer": "bpe", "pattern": "single", "vocab_size": 406, "block_size": 128,
         "n_layer": 3, "n_head": 4, "n_embd": 64, "init_std": 0.12, "position": "alibi",
-        "batch_size": 32, "max_steps": 7500, "learning_rate": 2e-3, "eval_steps": 500,
+        "batch_size": 64, "max_steps": 5000, "learning_rate": 2e-3, "eval_steps": 500,
     }  # fmt: skip
 
     def examples(self) -> Parts:

@@ -20,7 +20,7 @@ from tinygpt.text.bpe_tokenizer import BPETokenizer
 from tinygpt.text.corpora import ALL_TASKS, Corpus, DataArguments
 from tinygpt.text.examples import Parts
 
-MARKING = 1000  # steps of the BERT that marks answers
+MARKING = 2000  # steps of the BERT that marks answers
 
 
 def _corpus(name: str, head: bool = False) -> Corpus:
