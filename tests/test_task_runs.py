@@ -68,11 +68,11 @@ def test_a_file_of_pairs_from_nothing_to_a_chat(here, monkeypatch, capsys):
             main(["generate", str(run), *([] if "--interactive" in more else ["ab"]), *more]) == 2
         )
         assert f"leave --{more[0][2:]} out" in capsys.readouterr().err
-    say(monkeypatch, "ab", "é", "/new", "cd")
+    say(monkeypatch, "ab", "é", "cd", "/new", "ef")
     assert main(["chat"]) == 0
     out, err = capsys.readouterr()
-    assert "An empty line ends" in out
-    assert "ba\n" in out and "dc\n" in out
+    assert "(pairs), each question by itself. An empty line ends" in out
+    assert [said for said in out.split("> ")[1:] if said] == ["ba\n", "dc\n", "fe\n"]
     assert "'é' at position 0 did not occur" in err
 
     (here / "elsewhere").mkdir()
@@ -140,7 +140,8 @@ def test_a_file_of_chats(here, monkeypatch, capsys):
     capsys.readouterr()
     say(monkeypatch, "i am ba", "who")
     assert main(["chat"]) == 0
-    assert capsys.readouterr().out.count("> ok\n") == 1
+    out = capsys.readouterr().out
+    assert out.count("> ok\n") == 1 and "it remembers 1 exchange before the question" in out
 
 
 def test_a_trained_model_learns_a_task(here, capsys):

@@ -30,3 +30,11 @@ def labels_of(folder: Path) -> list[str]:
     if not labels:
         raise ValueError(f"{folder} does not say which labels its classes are: it has no run.json")
     return labels
+
+
+def remembered(folder: Path, task: str) -> int | None:
+    """How many exchanges before a question the chats had that this task was learned from: with more
+    a model knows nothing to do. None where its folder does not tell."""
+    record = record_of(folder)
+    longest = (record["text"].get("exchanges") or {}).get(task) if record else None
+    return None if longest is None else longest - 1

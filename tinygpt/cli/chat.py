@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional
 
 from tinygpt.backend import keep_freed_memory
-from tinygpt.cli.answering import task_to_answer
+from tinygpt.cli.answering import remembered, task_to_answer
 from tinygpt.cli.generate import asked, check_prompt
 from tinygpt.cli.settings import parse, shown, words_last
 from tinygpt.generation.writing import TextWriter
@@ -25,7 +25,7 @@ class ChatCommand:
     """Talk with a model that was trained on a task (tinygpt train --task dialogue).
 
     An empty line ends; /new begins a new chat. What no longer fits into the block is forgotten, the
-    oldest exchange first.
+    oldest exchange first; and so is what is further back than the chats it learned from went.
     """
 
     run: Positional[Annotated[str | None, shown("[RUN]", "a run (default: the newest)")]] = None
@@ -48,7 +48,8 @@ def chat(argv: list[str]) -> None:
     keep_freed_memory()
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="surrogateescape")  # a byte that is no text is said
-    print(f"{folder} answers ({task}). An empty line ends, /new begins a new chat.")
+    before = remembered(folder, task)
+    print(f"{folder} answers ({task}){_how(before)}. An empty line ends, /new begins a new chat.")
     turns: tuple[str, ...] = ()
     while said := asked():
         if said == "/new":
@@ -56,6 +57,8 @@ def chat(argv: list[str]) -> None:
             continue
         try:
             check_prompt(said)
+            if before is not None:
+                turns = turns[max(len(turns) - 2 * before, 0) :]
             turns = cut_history(
                 tokenizer, task, (*turns, said), model.config.block_size, room=_room(model)
             )
@@ -63,6 +66,15 @@ def chat(argv: list[str]) -> None:
         except ValueError as error:  # an unknown character, a text that is too long: ask again
             print(f"tinygpt: {error}", file=sys.stderr)
             turns = turns[: len(turns) // 2 * 2]  # what was said is not kept
+
+
+def _how(before: int | None) -> str:
+    """What it knows of what was said."""
+    if before is None:
+        return ""
+    if before == 0:
+        return ", each question by itself"
+    return f"; it remembers {before} exchange{'s' * (before > 1)} before the question"
 
 
 def _room(model: Any) -> int:

@@ -25,6 +25,14 @@ def chat_tokens(corpus: Corpus) -> tuple[str, ...]:
     return special_tokens(corpus.tasks) if corpus.examples is not None else ()
 
 
+def longest_chats(corpus: Corpus) -> dict[str, int]:
+    """Task -> the exchanges in its longest chat to learn from; nothing for a text."""
+    longest: dict[str, int] = {}
+    for e in corpus.examples.train if corpus.examples is not None else ():
+        longest[e.task] = max(longest.get(e.task, 0), len(e.turns) // 2)
+    return longest
+
+
 def with_chats(
     model: Any, tokenizer: Tokenizer, tokens: Sequence[str], n_classes: int, device: str
 ) -> tuple[Any, Tokenizer]:

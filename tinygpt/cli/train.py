@@ -15,7 +15,13 @@ from tinygpt.backend import default_device, device_index, gpu, gpu_count
 from tinygpt.cli import settings as s
 from tinygpt.cli.processes import only_the_first_speaks, with_processes
 from tinygpt.cli.saying import blind, count_unknown, say_what_is_trained
-from tinygpt.cli.task_runs import chat_tokens, say_examples, show_answers, with_chats
+from tinygpt.cli.task_runs import (
+    chat_tokens,
+    longest_chats,
+    say_examples,
+    show_answers,
+    with_chats,
+)
 from tinygpt.generation.writing import stream_text
 from tinygpt.models.export import is_published, obstacles
 from tinygpt.models.gpt import GPT, GPTConfig
@@ -426,6 +432,7 @@ def _text_record(corpus: Corpus, trainer: Trainer) -> dict[str, Any]:
         "characters": len(corpus.train) + len(corpus.validation),
         "floor": trainer.floor,
         "labels": list(corpus.labels),
+        "exchanges": longest_chats(corpus),
     }
 
 

@@ -14,8 +14,8 @@ from tinygpt.text.examples import Parts
 
 ALL_SETTINGS = {  # of one model for all tasks
     "tokenizer": "bpe", "pattern": "single", "vocab_size": 1024, "block_size": 320, "n_layer": 4,
-    "n_head": 4, "n_embd": 128, "position": "alibi", "batch_size": 32, "max_steps": 2000,
-    "learning_rate": 1e-3,
+    "n_head": 4, "n_embd": 128, "position": "rotary", "batch_size": 32, "max_steps": 2000,
+    "learning_rate": 2e-3,
 }  # fmt: skip
 MOST = 20_000  # examples of each of them
 OFTEN = {"sample_steps": 0}  # its answers are shown at the end

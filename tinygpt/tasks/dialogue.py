@@ -29,7 +29,7 @@ DAYS = list(calendar.day_name)
 DAYS_ZH = [f"星期{c}" for c in "一二三四五六日"]
 MONTHS = list(calendar.month_name)[1:]
 MONTHS_ZH = [f"{n}月" for n in range(1, 13)]
-CALENDAR = {  # kind, in English?
+CALENDAR = {  # unit, in English?
     ("day", True): DAYS, ("day", False): DAYS_ZH,
     ("month", True): MONTHS, ("month", False): MONTHS_ZH,
 }  # fmt: skip
