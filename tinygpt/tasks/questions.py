@@ -8,10 +8,10 @@ How two stories begin, with other people, places and animals: so the name that w
 right half of the time, and where in the text the answer stands has to be found. Every answer is a
 piece of the text, so it can be written (GPT), or its begin and end marked (BERT).
 
-Who did what is hard to find out from answers of a word or two. Three things make it learnable in
-minutes: positions that see near first (ALiBi), so that a place soon knows the name beside it; so
-many stories that none is remembered; and that in training one of the two is often to be told again,
-or who was where to be listed, which are many words to learn from.
+Who did what is hard to find out from answers of a word or two. Three things help: positions that
+see near first (ALiBi), so that a place soon knows the name beside it; so many texts that none is
+remembered; and that in training a story is often to be told again, or who was where to be listed,
+which are many words to learn from.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from tinygpt.text.examples import Parts
 from tinygpt.text.stories import ENGLISH
 
 N_TRAIN, N_TEST, ASKED = 60_000, 600, 2
-READ = 0.6  # of the rows to train on: how often something is to be told again before
+READ = 0.6  # of the rows to train on: how often a story is to be told again
 FACTS = ("hero", "place", "friend")  # what a story of the grammar remembers
 KINDS = (  # the question, with what is known in it, and what is asked for
     ("Who was at the {place}?", "hero"),
