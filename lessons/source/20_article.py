@@ -106,8 +106,7 @@ mended(6, f"with positions added the order matters: results differ by {differs:.
 
 
 # %%
-# Row 2. Attention is named, and neither residuals nor norms. Guess: six layers without residuals have 60
-# steps for "abcdefgh" over and over, which one layer learns in that time. Do they, "yes" or "no"?
+# Row 2. Attention is named, and neither residuals nor norms, without which depth is no use.
 class WithoutResiduals(Block):
     def __call__(self, x, cache=None):
         return self.mlp(self.ln_2(self.attn(self.ln_1(x))))
@@ -121,10 +120,6 @@ class Bare(GPT):
 
 deep = {**small, "n_layer": 6}
 bare = letters(Bare(GPTConfig(8, **deep), seed=0), 60)
-
-# %%
-guess_1 = "no"  ### SOLUTION
-predict("20.P1", guess_1, bare)
 mistake(
     2,
     "Transformer",
@@ -274,8 +269,8 @@ def accuracy(z):
 of_accuracy = (accuracy(z + 1e-5 * direction) - accuracy(z - 1e-5 * direction)) / 2e-5
 
 # %%
-guess_2 = 0.0  ### SOLUTION
-predict("20.P2", guess_2, of_accuracy)
+guess_1 = 0.0  ### SOLUTION
+predict("20.P1", guess_1, of_accuracy)
 mistake(
     17,
     "accuracy is the loss",
@@ -290,8 +285,8 @@ of_loss = (
 mended(17, f"cross-entropy has a slope there: {of_loss:.3f}", abs(of_loss) > 1e-3)
 
 # %%
-# Row 11. Labels for the texts. A GPT needs none: the right answer is the next token. If it is the token itself
-# that is to be said (nothing shifted), the loss looks fine:
+# Row 11. Labels for the texts. A GPT needs none: what is right is the next token. Where the token itself is
+# to be said (nothing shifted), the loss looks fine:
 wrong = GPT(GPTConfig(8, **small), seed=0)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -379,8 +374,8 @@ def descend(forget):
 kept, forgotten = descend(False), descend(True)
 
 # %%
-guess_3 = "no"  ### SOLUTION
-predict("20.P3", guess_3, kept)
+guess_2 = "no"  ### SOLUTION
+predict("20.P2", guess_2, kept)
 
 # %%
 plots.curves(
@@ -772,8 +767,8 @@ scores = (guesses == truth).mean(axis=-1)
 best = scores[:, 0].argmax()
 
 # %%
-guess_4 = "more"  ### SOLUTION
-predict("20.P4", guess_4, 100 * scores[best, 0])
+guess_3 = "more"  ### SOLUTION
+predict("20.P3", guess_3, 100 * scores[best, 0])
 mistake(
     60,
     "evaluate on the test set",

@@ -412,25 +412,18 @@ GUESSES: dict[str, Guess] = {
         ),
     ),
     "20.P1": Guess(
-        lambda loss: _yes(loss < 1),
-        lambda loss: (
-            f"The loss is {loss:.2f}, by chance it is ln 8 = 2.08. What a layer does not pass on "
-            "is lost, and the gradient on its way back shrinks. With residuals both go past."
-        ),
-    ),
-    "20.P2": Guess(
         lambda slope: float(slope),
         "A small move of the weights changes no answer, so no answer becomes right or wrong. "
         "Accuracy is a staircase: flat, and then a jump.",
     ),
-    "20.P3": Guess(
+    "20.P2": Guess(
         lambda path: _yes(abs(path[-1]) < 0.5 and abs(path[-30:]).max() < 0.5),
         lambda path: (
             f"In the last 30 steps it gets up to {abs(path[-30:]).max():.1f} away: the gradients "
             "of all steps before push on, as a pendulum is pushed that nobody brakes."
         ),
     ),
-    "20.P4": Guess(
+    "20.P3": Guess(
         lambda right: "under 55" if right < 55 else "55 to 60" if right <= 60 else "more",
         lambda right: (
             f"{right:.0f} of 100. One that guesses has 50, give or take 5; of 200 the luckiest is "
