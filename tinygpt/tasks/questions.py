@@ -8,10 +8,10 @@ How two stories begin, with other people, places and animals: so the name that w
 right half of the time, and where in the text the answer stands has to be found. Every answer is a
 piece of the text, so it can be written (GPT), or its begin and end marked (BERT).
 
-Who did what is hard to find out from answers of a word or two. Three things help: positions that
-see near first (ALiBi), so that a place soon knows the name beside it; so many texts that none is
-remembered; and that in training a story is often to be told again, or who was where to be listed,
-which are many words to learn from.
+Who did what is hard to find out from answers of a word or two. Three things seem to help: positions
+that see near first (ALiBi), so that a place soon knows the name beside it; so many texts that none
+is remembered; and that in training a story is often to be told again, or who was where to be
+listed, which are many words to learn from.
 """
 
 from collections.abc import Sequence
